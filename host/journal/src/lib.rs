@@ -1,1 +1,30 @@
-//! journal
+//! Durable runs: the port to any store, SQLite behind it, and a strict in-memory fake.
+//!
+//! A run is a sequence of events, JSON text whose meaning the journal does not know. One
+//! [`Journal::commit`] makes events, payloads, timers, messages and the rest of a [`Batch`] durable
+//! together, and answers only afterwards. `SqliteJournal` keeps a store in a folder that any
+//! number of processes may open; [`MemoryJournal`] behaves alike within one process. One test suite
+//! holds both to it.
+
+mod call_log;
+mod chain;
+mod crash;
+mod digest;
+mod error;
+mod memory;
+mod port;
+mod record;
+
+pub use crash::crash_point;
+pub use digest::{Content, Digest, LARGEST_IN_TABLE, ParseDigestError};
+pub use error::{CommitError, Error};
+pub use memory::MemoryJournal;
+pub use port::{
+    Claim, Claimed, Committed, Created, Journal, Loaded, Notice, Owner, Page, RunFilter, RunPage,
+    StoreReport, Verified,
+};
+pub use record::{
+    Batch, CallAnswer, CallKey, CallRecord, CallRow, DEFAULT_NAMESPACE, InboxEntry, Message,
+    NewEvent, NewRun, Pin, PinRow, RunKey, RunRow, Snapshot, Status, StoredEvent, StoredSnapshot,
+    Timer,
+};

@@ -1,0 +1,72 @@
+//! Owns the crash points: places where a debug build kills its own process when a test says so.
+
+/// Kills this process with SIGKILL if `MENAGERIE_CRASH_AT` is `NAME:N` and this is the `N`th time
+/// (counted from 1) that it passes the point of that name. Exists in debug builds only.
+///
+/// The journal's own points are `before-commit`, just before a transaction is made durable, and
+/// `after-commit`, just after it was and before anyone has heard of it. Plain `commit` is
+/// `after-commit`.
+///
+/// # Panics
+/// When the variable is set to something else: a test that believes it crashes must not pass.
+#[cfg(debug_assertions)]
+pub fn crash_point(name: &str) {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    static WANTED: OnceLock<Option<(String, u64)>> = OnceLock::new();
+    static PASSED: AtomicU64 = AtomicU64::new(0);
+
+    let wanted = WANTED.get_or_init(|| {
+        let value = std::env::var_os("MENAGERIE_CRASH_AT")?;
+        let parsed = value.to_str().and_then(parse);
+        assert!(
+            parsed.is_some(),
+            "MENAGERIE_CRASH_AT is {value:?}, expected NAME:N with N from 1"
+        );
+        parsed
+    });
+    if let Some((wanted_name, count)) = wanted
+        && wanted_name == name
+        && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *count
+    {
+        // The signal cannot be caught, so nothing is flushed, unlocked or answered after it.
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    }
+}
+
+/// Does nothing: crash points exist in debug builds only.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+pub fn crash_point(_name: &str) {}
+
+/// Takes `NAME:N` apart.
+#[cfg(debug_assertions)]
+fn parse(value: &str) -> Option<(String, u64)> {
+    let (name, count) = value.rsplit_once(':')?;
+    let count = count.parse().ok().filter(|count| *count > 0)?;
+    let name = match name {
+        "" => return None,
+        "commit" => "after-commit",
+        other => other,
+    };
+    Some((name.to_owned(), count))
+}
+
+#[cfg(all(test, debug_assertions))]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn a_crash_point_is_a_name_and_a_count_from_one() {
+        assert_eq!(
+            parse("before-commit:3"),
+            Some(("before-commit".to_owned(), 3))
+        );
+        assert_eq!(parse("commit:1"), Some(("after-commit".to_owned(), 1)));
+        for bad in ["", "commit", "commit:", "commit:0", ":1", "commit:x"] {
+            assert_eq!(parse(bad), None, "{bad:?}");
+        }
+    }
+}
