@@ -3,6 +3,18 @@
 //! No I/O, no clock, no random numbers and no async: time and seeds come in with the inputs, and
 //! the same inputs make the same events and commands in the same order.
 
+pub mod command;
+pub mod decision;
 pub mod document;
+pub mod event;
+pub mod failure;
 pub mod flow;
 pub mod flow_file;
+pub mod input;
+pub mod plan;
+pub mod retry;
+pub mod run;
+pub mod state;
+pub mod time;
+pub mod view;
+pub mod wire;

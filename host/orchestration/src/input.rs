@@ -1,0 +1,104 @@
+//! What the machine learns. Everything that is not in an [`Input`] does not exist for it.
+
+use std::collections::BTreeMap;
+
+use crate::decision::Decision;
+use crate::document::Document;
+use crate::event::{Answer, CallFacts, CallId, Pins, StepResult, TimerId};
+use crate::failure::Failure;
+use crate::flow::RunLimits;
+
+/// One thing that the machine is told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Begin.
+    Start(Box<Start>),
+    /// The strategy's call ended.
+    Decided {
+        /// Which call.
+        call: CallId,
+        /// What it answered.
+        result: Result<Box<Decision>, Failure>,
+        /// What it took.
+        facts: CallFacts,
+        /// What the guest logged.
+        log: Option<Document>,
+    },
+    /// An agent's or aggregator's call ended.
+    StepEnded {
+        /// Which call.
+        call: CallId,
+        /// How.
+        result: StepResult,
+        /// What the agent put into its own context.
+        context: BTreeMap<String, Document>,
+        /// What it took.
+        facts: CallFacts,
+        /// What the guest logged.
+        log: Option<Document>,
+    },
+    /// A timer's time has come.
+    TimerFired(TimerId),
+    /// The run has a new owner: calls may have been under way when the last one ended.
+    Recovered,
+    /// From a person or another program.
+    Wish {
+        /// The id in the inbox, or one made up by who asked.
+        id: String,
+        /// Who.
+        by: String,
+        /// What.
+        wish: Wish,
+    },
+}
+
+/// How a run begins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Start {
+    /// The run's id.
+    pub run: String,
+    /// What it is given.
+    pub input: Document,
+    /// All chance comes from it.
+    pub seed: u64,
+    /// The flow's bounds as narrowed by the licence.
+    pub limits: RunLimits,
+    /// What it stays on.
+    pub pins: Pins,
+}
+
+/// What somebody wants of a run.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(tag = "wish", rename_all = "snake_case")]
+pub enum Wish {
+    /// End it.
+    Cancel {
+        /// Why.
+        reason: String,
+    },
+    /// Start nothing until told otherwise.
+    Pause,
+    /// Go on.
+    Unpause,
+    /// The answer to an escalation.
+    Answer {
+        /// The step's id; may be left out when only one waits.
+        step: Option<String>,
+        /// What.
+        answer: Answer,
+    },
+}
+
+impl Input {
+    /// The name by which events say what they came from.
+    #[must_use]
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Start(_) => "start".to_owned(),
+            Self::Decided { call, .. } | Self::StepEnded { call, .. } => format!("call:{call}"),
+            Self::TimerFired(timer) => format!("timer:{timer}"),
+            Self::Recovered => "recovery".to_owned(),
+            Self::Wish { id, .. } => format!("inbox:{id}"),
+        }
+    }
+}

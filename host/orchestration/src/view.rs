@@ -1,0 +1,113 @@
+//! What a strategy may see: its own pipeline and nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use crate::document::Document;
+use crate::event::Trigger;
+use crate::failure::Failure;
+use crate::state::State;
+use crate::time::Timestamp;
+
+/// Entries of history that a view holds; older ones are paged.
+pub const HISTORY_IN_VIEW: usize = 32;
+
+/// The machine's side of the contract's `strategy.view`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct View {
+    /// Counts from 1.
+    pub decision: u32,
+    /// Why the strategy is asked.
+    pub trigger: Trigger,
+    /// The run's state.
+    pub state: State,
+    /// Every agent of the flow, in its order.
+    pub agents: Vec<AgentView>,
+    /// Steps that run, wait, or ended since the last decision, in the order in which they were asked for.
+    pub steps: Vec<StepView>,
+    /// The newest entries, oldest first.
+    pub history: Vec<HistoryEntry>,
+    /// The step that ended last.
+    pub current_step: Option<String>,
+    /// How long it took.
+    pub step_duration_ms: Option<f64>,
+    /// Retries of the run so far.
+    pub retry_count: u32,
+    /// Failed attempts by finished attempts.
+    pub error_rate: f64,
+    /// Steps that may still be started.
+    pub steps_left: u32,
+}
+
+/// An agent and how it has fared.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgentView {
+    /// Its name.
+    pub name: String,
+    /// `idle`, `running`, `error` or `failed`.
+    pub status: String,
+    /// Steps by how they ended, and retries.
+    pub counts: AgentCounts,
+    /// Of its last step that ended.
+    pub last_duration_ms: Option<f64>,
+    /// Of its last attempt that failed, until one succeeds.
+    pub last_fault: Option<Failure>,
+}
+
+/// Steps of an agent by how they ended, and its retries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentCounts {
+    /// Ended with an output.
+    pub completed: u32,
+    /// Failed for good.
+    pub failed: u32,
+    /// Left out.
+    pub skipped: u32,
+    /// Attempts after a first.
+    pub retries: u32,
+    /// Not ended.
+    pub running: u32,
+    /// Between two attempts.
+    pub in_error: u32,
+}
+
+/// A step as a strategy sees it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepView {
+    /// Its id.
+    pub id: String,
+    /// Its agent or aggregator.
+    pub agent: String,
+    /// `route`, `retry`, `skip`, `escalate` or `join`.
+    pub kind: String,
+    /// `pending`, `running`, `waiting`, `completed`, `skipped`, `failed` or `cancelled`.
+    pub status: String,
+    /// Counts from 1; 0 before the first.
+    pub attempt: u32,
+    /// Present when completed since the last decision.
+    pub output: Option<Document>,
+    /// How sure the guest was.
+    pub confidence: Option<f64>,
+    /// Of its last attempt that failed.
+    pub error: Option<Failure>,
+    /// From ready to end.
+    pub duration_ms: Option<f64>,
+}
+
+/// One line of what happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// The event's position in the journal.
+    pub id: u64,
+    /// The step's id, or `decision-<number>`.
+    pub step: String,
+    /// The agent's name, or `orchestrator`.
+    pub agent: String,
+    /// `route`, `retry`, `skip`, `escalate`, `join` or `end`.
+    pub kind: String,
+    /// `completed`, `failed`, `skipped`, `cancelled`, `decided`.
+    pub status: String,
+    /// The reason of a decision, or the code and message of a failure.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
+}
