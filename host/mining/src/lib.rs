@@ -1,1 +1,25 @@
-//! mining
+//! Process mining over what runs did: events in, logs, metrics and models out.
+//!
+//! This crate knows no run and no store. Whoever has events turns them into [`ProcessEvent`]s and
+//! hands over iterators; nothing in here reads a clock, a file or the network.
+//!
+//! - [`event`]: the one model that every reader and writer here shares.
+//! - [`xes`]: the log as XES (IEEE 1849-2016), written so that every known tool reads it.
+//! - [`jsonl`]: the same events, one JSON object per line.
+//! - [`online`]: counts that are kept up to date event by event, in memory bounded by open cases.
+//! - [`metrics`]: the figures that users see, computed from those counts.
+
+pub mod event;
+pub mod jsonl;
+pub mod metrics;
+pub mod online;
+pub mod timestamp;
+pub mod xes;
+
+mod xml;
+
+pub use event::{AttributeValue, Attributes, Case, CaseState, Cost, Lifecycle, ProcessEvent};
+pub use jsonl::{JsonlError, write_jsonl};
+pub use metrics::{Metrics, Model};
+pub use online::Online;
+pub use xes::{LogHead, Written, XesError, XesWriter, write_xes};
