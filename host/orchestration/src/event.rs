@@ -280,6 +280,8 @@ pub enum Event<D = Document> {
         id: String,
         /// The agent or aggregator that worked.
         agent: String,
+        /// `route`, `retry`, `escalate` (answered) or `join`.
+        kind: String,
         /// The attempt that ended.
         attempt: u32,
         /// Its execution.
@@ -322,6 +324,8 @@ pub enum Event<D = Document> {
         id: String,
         /// The agent that would have worked.
         agent: String,
+        /// `route`, `retry`, `skip`, `escalate` or `join`.
+        kind: String,
         /// Why.
         reason: String,
     },
@@ -344,6 +348,8 @@ pub enum Event<D = Document> {
         step: StepNo,
         /// The step's id.
         id: String,
+        /// The agent concerned.
+        agent: String,
         /// What.
         answer: Answer<D>,
         /// Who.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
-use crate::event::Trigger;
+use crate::event::{AfterFailure, Answer, Event, Recorded, StepResult, Trigger};
 use crate::failure::Failure;
 use crate::state::State;
 use crate::time::Timestamp;
@@ -110,4 +110,90 @@ pub struct HistoryEntry {
     pub reason: String,
     /// When.
     pub at: Timestamp,
+}
+
+impl HistoryEntry {
+    /// The entry that an event makes, if it makes one: every decision, and the end of every step.
+    ///
+    /// Both the view's last entries and the older ones paged out of the journal come from here.
+    #[must_use]
+    pub fn of(seq: u64, recorded: &Recorded) -> Option<Self> {
+        let (step, agent, kind, status, reason) = match &recorded.event {
+            Event::Decided {
+                decision, answer, ..
+            } => {
+                let kind = match (&answer.end, answer.start.first()) {
+                    (Some(_), _) => "end",
+                    (None, Some(first)) => first.kind.as_str(),
+                    (None, None) if !answer.joins.is_empty() => "join",
+                    (None, None) => "wait",
+                };
+                let step = format!("decision-{decision}");
+                (step, "orchestrator", kind, "decided", answer.reason.clone())
+            }
+            Event::StepEnded {
+                id,
+                agent,
+                kind,
+                result,
+                next,
+                ..
+            } => {
+                let status = match next {
+                    None => "completed",
+                    Some(AfterFailure::Skip) => "skipped",
+                    Some(AfterFailure::Fail) => "failed",
+                    Some(_) => return None,
+                };
+                let reason = match result {
+                    StepResult::Completed { .. } => String::new(),
+                    StepResult::Failed(failure) => format!("{}: {}", failure.code, failure.message),
+                };
+                (id.clone(), agent.as_str(), kind.as_str(), status, reason)
+            }
+            Event::StepSkipped {
+                id,
+                agent,
+                kind,
+                reason,
+                ..
+            } => (
+                id.clone(),
+                agent.as_str(),
+                kind.as_str(),
+                "skipped",
+                reason.clone(),
+            ),
+            Event::Answered {
+                id,
+                agent,
+                answer,
+                by,
+                ..
+            } => {
+                let status = match answer {
+                    Answer::Skip => "skipped",
+                    Answer::Continue => "completed",
+                    _ => return None,
+                };
+                (
+                    id.clone(),
+                    agent.as_str(),
+                    "escalate",
+                    status,
+                    format!("answered by {by}"),
+                )
+            }
+            _ => return None,
+        };
+        Some(Self {
+            id: seq,
+            step,
+            agent: agent.to_owned(),
+            kind: kind.to_owned(),
+            status: status.to_owned(),
+            reason,
+            at: recorded.at,
+        })
+    }
 }

@@ -348,6 +348,7 @@ impl<D> MapDocuments<D> for Event<D> {
                 step,
                 id,
                 agent,
+                kind,
                 attempt,
                 execution,
                 result,
@@ -359,6 +360,7 @@ impl<D> MapDocuments<D> for Event<D> {
                 step: *step,
                 id: id.clone(),
                 agent: agent.clone(),
+                kind: kind.clone(),
                 attempt: *attempt,
                 execution: *execution,
                 result: result.map(f)?,
@@ -384,11 +386,13 @@ impl<D> MapDocuments<D> for Event<D> {
                 step,
                 id,
                 agent,
+                kind,
                 reason,
             } => Event::StepSkipped {
                 step: *step,
                 id: id.clone(),
                 agent: agent.clone(),
+                kind: kind.clone(),
                 reason: reason.clone(),
             },
             Self::Escalated {
@@ -407,11 +411,13 @@ impl<D> MapDocuments<D> for Event<D> {
             Self::Answered {
                 step,
                 id,
+                agent,
                 answer,
                 by,
             } => Event::Answered {
                 step: *step,
                 id: id.clone(),
+                agent: agent.clone(),
                 answer: answer.map(f)?,
                 by: by.clone(),
             },

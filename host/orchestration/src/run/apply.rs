@@ -27,6 +27,9 @@ impl Run {
     pub fn apply(&mut self, recorded: &Recorded) {
         let at = recorded.at;
         self.spend(at);
+        if let Some(entry) = HistoryEntry::of(self.data.next_seq, recorded) {
+            self.note(entry);
+        }
         match &recorded.event {
             Event::RunStarted {
                 run,
@@ -74,9 +77,7 @@ impl Run {
             Event::CallReissued {
                 call, execution, ..
             } => self.reissue_call(*call, *execution),
-            Event::StepSkipped { step, reason, .. } => {
-                self.finish(*step, StepStatus::Skipped, reason, at);
-            }
+            Event::StepSkipped { step, .. } => self.finish(*step, StepStatus::Skipped, at),
             Event::Escalated { step, reason, .. } => self.escalate(*step, reason),
             Event::Answered { step, answer, .. } => self.answer(*step, answer, at),
             Event::Paused { .. } => self.data.paused = true,
@@ -133,20 +134,6 @@ impl Run {
             Some(pending) => pending.view.state.clone(),
             None => self.data.state.clone(),
         };
-        let kind = match (&answer.end, answer.start.first()) {
-            (Some(_), _) => "end",
-            (None, Some(first)) => first.kind.as_str(),
-            (None, None) => "wait",
-        };
-        self.note(HistoryEntry {
-            id: self.data.next_seq,
-            step: format!("decision-{decision}"),
-            agent: "orchestrator".to_owned(),
-            kind: kind.to_owned(),
-            status: "decided".to_owned(),
-            reason: answer.reason.clone(),
-            at,
-        });
         self.data.waking = Some(Waking {
             wake: answer.wake.clone(),
             on_failure: answer.wake_on_failure,
@@ -224,7 +211,6 @@ impl Run {
             decision,
             given: None,
             sees: sees.clone(),
-            leaves: State::default(),
             missing: 0,
             dependents: Vec::new(),
             broken_by: None,
@@ -324,9 +310,10 @@ impl Run {
             }
             return;
         }
-        let (leaves, broken) = (dependency.leaves.clone(), breaks(dependency));
+        // What an ended step left is in the run's state, with whatever else ended meanwhile.
+        let broken = breaks(dependency);
         if let Some(step) = self.data.steps.get_mut(&no) {
-            step.sees.join(&leaves);
+            step.sees.join(&self.data.state);
             if !is_member(step, target) {
                 step.broken_by = step.broken_by.take().or(broken);
             }
@@ -456,7 +443,7 @@ impl Run {
                         .map(|(key, value)| (key.clone(), value.clone()));
                     record.context.extend(kept);
                 }
-                self.finish(no, StepStatus::Completed, "", at);
+                self.finish(no, StepStatus::Completed, at);
             }
             StepResult::Failed(failure) => {
                 data.failed_attempts += 1;
@@ -464,19 +451,12 @@ impl Run {
                 if let Some(record) = data.agents.get_mut(&step.agent) {
                     record.last_fault = Some(failure.clone());
                 }
-                self.follow_failure(no, failure, next, at);
+                self.follow_failure(no, next, at);
             }
         }
     }
 
-    fn follow_failure(
-        &mut self,
-        no: StepNo,
-        failure: &Failure,
-        next: Option<&AfterFailure>,
-        at: Timestamp,
-    ) {
-        let reason = format!("{}: {}", failure.code, failure.message);
+    fn follow_failure(&mut self, no: StepNo, next: Option<&AfterFailure>, at: Timestamp) {
         let data = &mut self.data;
         let Some(step) = data.steps.get_mut(&no) else {
             return;
@@ -499,8 +479,8 @@ impl Run {
                 step.status = StepStatus::Pending;
                 data.due.insert(no);
             }
-            Some(AfterFailure::Skip) => self.finish(no, StepStatus::Skipped, &reason, at),
-            Some(AfterFailure::Fail) | None => self.finish(no, StepStatus::Failed, &reason, at),
+            Some(AfterFailure::Skip) => self.finish(no, StepStatus::Skipped, at),
+            Some(AfterFailure::Fail) | None => self.finish(no, StepStatus::Failed, at),
         }
     }
 
@@ -576,34 +556,33 @@ impl Run {
                 data.used_steps += 1;
                 self.make_ready(no, at);
             }
-            Answer::Skip => self.finish(no, StepStatus::Skipped, "skipped by an answer", at),
-            Answer::Continue => {
-                self.finish(no, StepStatus::Completed, "continued by an answer", at)
-            }
+            Answer::Skip => self.finish(no, StepStatus::Skipped, at),
+            Answer::Continue => self.finish(no, StepStatus::Completed, at),
             // The run's end follows as an event of its own.
             Answer::Abort => {}
         }
     }
 
     /// The step has ended: its output goes to the state, and who waited for it goes on.
-    fn finish(&mut self, no: StepNo, status: StepStatus, reason: &str, at: Timestamp) {
+    fn finish(&mut self, no: StepNo, status: StepStatus, at: Timestamp) {
         let data = &mut self.data;
         let Some(step) = data.steps.get_mut(&no) else {
             return;
         };
         step.status = status;
         step.ended_at = Some(at);
-        step.leaves = step.sees.clone();
+        // An ended step keeps its output alone; what it saw goes on to those that depend on it.
+        let mut leaves = std::mem::take(&mut step.sees);
         if let (Some(output), false) = (&step.output, step.joined) {
             let otherwise = format!("{}_output", step.agent);
-            step.leaves.write(no, &otherwise, output);
-            for (key, other) in data.state.overwritten(&step.sees, no, &otherwise, output) {
+            for (key, other) in data.state.overwritten(&leaves, no, &otherwise, output) {
                 if data.collisions.len() < COLLISIONS_KEPT {
                     let (kept, dropped) = (no.max(other), no.min(other));
                     data.collisions.push(Collision { key, kept, dropped });
                 }
             }
             data.state.write(no, &otherwise, output);
+            leaves.write(no, &otherwise, output);
         }
         let duration = step.duration_ms();
         data.current_step = Some((step.id.clone(), duration));
@@ -621,16 +600,7 @@ impl Run {
             waking.these.remove(&no);
             waking.failed |= step.status == StepStatus::Failed;
         }
-        let entry = HistoryEntry {
-            id: data.next_seq,
-            step: step.id.clone(),
-            agent: step.agent.clone(),
-            kind: step.kind.word().to_owned(),
-            status: step.status.word().to_owned(),
-            reason: reason.to_owned(),
-            at,
-        };
-        let (leaves, broken) = (step.leaves.clone(), breaks(step));
+        let broken = breaks(step);
         let dependents = std::mem::take(&mut step.dependents);
         for set in [
             &mut data.active,
@@ -642,7 +612,6 @@ impl Run {
         }
         data.ended_since_decision.push(no);
         data.ended_steps.push_back(no);
-        self.note(entry);
         for dependent in dependents {
             self.tell(dependent, no, &leaves, broken.as_ref(), at);
         }

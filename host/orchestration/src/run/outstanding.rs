@@ -16,7 +16,8 @@ use crate::time::Timestamp;
 const DECISION_TIMEOUT: Duration = Duration::from_secs(300);
 
 impl Run {
-    /// Everything that the run waits for somebody to do, in a fixed order.
+    /// Everything that the run waits for somebody to do: calls, in the order in which they should
+    /// be given slots, then timers.
     #[must_use]
     pub fn outstanding(&self) -> Vec<Command> {
         let data = &self.data;
@@ -35,8 +36,7 @@ impl Run {
             };
             commands.push(Command::Call { id, may_start });
         }
-        let ready = data.active.iter().filter_map(|no| data.steps.get(no));
-        for step in ready.filter(|step| step.status == StepStatus::Ready) {
+        for step in self.in_admission_order() {
             let id = CallId {
                 of: CallOf::Step(step.no),
                 attempt: step.attempt,

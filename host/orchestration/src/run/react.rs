@@ -211,6 +211,7 @@ impl Run {
             step: step.no,
             id: step.id.clone(),
             agent: step.agent.clone(),
+            kind: step.kind.word().to_owned(),
             attempt: step.attempt,
             execution: step.execution,
             result,
@@ -334,7 +335,7 @@ impl Run {
     }
 
     /// Ready steps in the order in which they would be given slots.
-    fn in_admission_order(&self) -> Vec<&Step> {
+    pub(super) fn in_admission_order(&self) -> Vec<&Step> {
         let mut ready: Vec<&Step> = self
             .data
             .active
@@ -383,6 +384,7 @@ impl Run {
         let mut events = vec![Event::Answered {
             step: no,
             id: step.id.clone(),
+            agent: step.agent.clone(),
             answer: answer.clone(),
             by: by.to_owned(),
         }];

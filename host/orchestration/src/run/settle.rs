@@ -76,6 +76,7 @@ fn due_event(step: &Step) -> Event {
             step: step.no,
             id,
             agent,
+            kind: step.kind.word().to_owned(),
             reason,
         };
     }
@@ -84,6 +85,7 @@ fn due_event(step: &Step) -> Event {
             step: step.no,
             id,
             agent,
+            kind: step.kind.word().to_owned(),
             reason: step.reason.clone(),
         };
     }

@@ -132,9 +132,8 @@ pub struct Step {
     /// Given by the strategy instead of the state.
     pub given: Option<Document>,
     /// What the step sees: the state of its decision, and what its dependencies made of it.
+    /// Empty once it has ended.
     pub sees: State,
-    /// What those that depend on it see of it.
-    pub leaves: State,
     /// Dependencies that have not ended.
     pub missing: u32,
     /// Steps that wait for it.
