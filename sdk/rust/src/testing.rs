@@ -1,0 +1,244 @@
+//! A host for unit tests: plugins' functions run natively against it.
+//!
+//! Each test thread has a host of its own, which starts out with the values of [`MockHost::default`].
+//! ```
+//! use menagerie::testing::{self, MockHost};
+//!
+//! testing::install(MockHost { attempt: 2, now_ms: 1_700_000_000_000.0, ..MockHost::default() });
+//! assert_eq!(menagerie::host::clock::now(), "2023-11-14T22:13:20.000Z");
+//! menagerie::info!("attempt {}", menagerie::host::invocation::attempt());
+//! assert_eq!(testing::host().log[0].1, "attempt 2");
+//! ```
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use crate::fault::Fault;
+use crate::host::log::Level;
+use crate::json::Json;
+use crate::wire::HistoryEntry;
+
+/// What the host answers, and what it was told.
+#[derive(Clone, Debug)]
+pub struct MockHost {
+    /// The run's id.
+    pub run: String,
+    /// The step's id.
+    pub step: String,
+    /// The plugin's name in the flow file.
+    pub name: String,
+    /// Counts from 1.
+    pub attempt: u32,
+    /// The limit on the call's own running time.
+    pub deadline_ms: u32,
+    /// Fuel that is left.
+    pub fuel_left: f64,
+    /// The fault that ended the attempt before this one.
+    pub last_fault: Option<Fault>,
+    /// What this attempt should know.
+    pub hints: Vec<(String, Json)>,
+    /// The agent's own context: what it may get, and what it has put.
+    pub context: BTreeMap<String, Json>,
+    /// Milliseconds since 1970.
+    pub now_ms: f64,
+    /// The next random number is made from it; any value will do.
+    pub seed: u64,
+    /// What there is of older history, oldest first.
+    pub older_history: Vec<HistoryEntry>,
+    /// Lines that were written.
+    pub log: Vec<(Level, String)>,
+    /// The last fraction that was reported.
+    pub fraction: Option<f64>,
+    /// Notes that were reported.
+    pub notes: Vec<String>,
+    /// Pieces of the answer that were reported.
+    pub chunks: Vec<String>,
+}
+
+impl Default for MockHost {
+    fn default() -> Self {
+        Self {
+            run: "00000000-0000-7000-8000-000000000000".to_owned(),
+            step: "step".to_owned(),
+            name: "plugin".to_owned(),
+            attempt: 1,
+            deadline_ms: 30_000,
+            fuel_left: 1e9,
+            last_fault: None,
+            hints: Vec::new(),
+            context: BTreeMap::new(),
+            now_ms: 0.0,
+            seed: 1,
+            older_history: Vec::new(),
+            log: Vec::new(),
+            fraction: None,
+            notes: Vec::new(),
+            chunks: Vec::new(),
+        }
+    }
+}
+
+thread_local! {
+    static HOST: RefCell<MockHost> = RefCell::new(MockHost::default());
+}
+
+/// Puts a host in place for this thread and gives back the one that was there.
+pub fn install(host: MockHost) -> MockHost {
+    HOST.replace(host)
+}
+
+/// This thread's host as it is now.
+pub fn host() -> MockHost {
+    HOST.with_borrow(MockHost::clone)
+}
+
+fn with<T>(use_it: impl FnOnce(&mut MockHost) -> T) -> T {
+    HOST.with_borrow_mut(use_it)
+}
+
+/// SplitMix64: small, and equal on every machine.
+fn next(host: &mut MockHost) -> u64 {
+    host.seed = host.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let mut mixed = host.seed;
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// RFC 3339 in UTC; days are turned into a date by Howard Hinnant's civil-calendar arithmetic.
+fn rfc3339(milliseconds: f64) -> String {
+    let total = milliseconds as i64;
+    let (days, rest) = (total.div_euclid(86_400_000), total.rem_euclid(86_400_000));
+    let shifted = days + 719_468;
+    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let day_of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * march_month + 2) / 5 + 1;
+    let month = if march_month < 10 {
+        march_month + 3
+    } else {
+        march_month - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (hour, minute) = (rest / 3_600_000, rest / 60_000 % 60);
+    let (second, fraction) = (rest / 1_000 % 60, rest % 1_000);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{fraction:03}Z")
+}
+
+/// The imported functions' stand-ins, by the names and types of the generated ones.
+#[cfg(not(target_family = "wasm"))]
+pub(crate) mod port {
+    pub(crate) mod invocation {
+        use crate::json::Json;
+        use crate::testing::with;
+        use crate::wire;
+
+        pub(crate) fn run() -> String {
+            with(|host| host.run.clone())
+        }
+        pub(crate) fn step() -> String {
+            with(|host| host.step.clone())
+        }
+        pub(crate) fn name() -> String {
+            with(|host| host.name.clone())
+        }
+        pub(crate) fn attempt() -> u32 {
+            with(|host| host.attempt)
+        }
+        pub(crate) fn deadline_ms() -> u32 {
+            with(|host| host.deadline_ms)
+        }
+        pub(crate) fn fuel_left() -> f64 {
+            with(|host| host.fuel_left)
+        }
+        pub(crate) fn last_fault() -> Option<wire::Fault> {
+            with(|host| host.last_fault.clone().map(wire::Fault::from))
+        }
+        pub(crate) fn hints() -> Vec<(String, String)> {
+            with(|host| host.hints.clone())
+                .into_iter()
+                .map(|(name, json)| (name, json.into_text()))
+                .collect()
+        }
+        pub(crate) fn context_get(key: &str) -> Option<String> {
+            with(|host| host.context.get(key).cloned().map(Json::into_text))
+        }
+        pub(crate) fn context_put(key: &str, value: &str) -> Result<(), String> {
+            with(|host| {
+                let others = host.context.iter().filter(|(name, _)| name.as_str() != key);
+                let size: usize = others
+                    .map(|(name, json)| name.len() + json.as_str().len())
+                    .sum();
+                if size + key.len() + value.len() > 1024 * 1024 {
+                    return Err("the context would grow past 1 MiB".to_owned());
+                }
+                host.context.insert(key.to_owned(), Json::from_text(value));
+                Ok(())
+            })
+        }
+    }
+
+    pub(crate) mod log {
+        use crate::host::log::Level;
+
+        pub(crate) fn write(level: Level, message: &str) {
+            crate::testing::with(|host| host.log.push((level, message.to_owned())));
+        }
+    }
+
+    pub(crate) mod clock {
+        use crate::testing::{rfc3339, with};
+
+        pub(crate) fn now_ms() -> f64 {
+            with(|host| host.now_ms)
+        }
+        pub(crate) fn now() -> String {
+            with(|host| rfc3339(host.now_ms))
+        }
+    }
+
+    pub(crate) mod random {
+        use crate::testing::{next, with};
+
+        pub(crate) fn bytes(count: u32) -> Vec<u8> {
+            with(|host| (0..count).map(|_| next(host) as u8).collect())
+        }
+        pub(crate) fn next_u32() -> u32 {
+            with(|host| next(host) as u32)
+        }
+        pub(crate) fn next_f64() -> f64 {
+            // 53 random bits are exactly what a double's fraction holds.
+            with(|host| (next(host) >> 11) as f64 / (1_u64 << 53) as f64)
+        }
+    }
+
+    pub(crate) mod progress {
+        use crate::testing::with;
+
+        pub(crate) fn fraction(done: f64) {
+            with(|host| host.fraction = Some(done));
+        }
+        pub(crate) fn note(text: &str) {
+            with(|host| host.notes.push(text.to_owned()));
+        }
+        pub(crate) fn chunk(text: &str) {
+            with(|host| host.chunks.push(text.to_owned()));
+        }
+    }
+
+    pub(crate) mod history {
+        use crate::wire::HistoryEntry;
+
+        pub(crate) fn before(id: u32, count: u32) -> Vec<HistoryEntry> {
+            crate::testing::with(|host| {
+                let older = host
+                    .older_history
+                    .iter()
+                    .rev()
+                    .filter(|entry| entry.id < id);
+                older.take(count.min(256) as usize).cloned().collect()
+            })
+        }
+    }
+}
