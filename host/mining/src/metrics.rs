@@ -10,7 +10,7 @@ use crate::online::Online;
 
 /// How many bottlenecks are named.
 const BOTTLENECKS: usize = 3;
-const HOUR_MS: f64 = 3_600_000.0;
+const HOUR_MS: u64 = 3_600_000;
 
 /// How the observed cases went.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -56,7 +56,7 @@ impl Metrics {
             avg_duration: duration.mean_ms(),
             min_duration: measured.then_some(duration.min_ms),
             max_duration: measured.then_some(duration.max_ms),
-            cases_per_hour: ratio(cases.completed, observed_ms).map(|rate| rate * HOUR_MS),
+            cases_per_hour: ratio(cases.completed.saturating_mul(HOUR_MS), observed_ms),
             completion_rate: ratio(cases.completed, total_cases),
             error_rate: ratio(attempts.failed, attempts.finished),
             retry_rate: ratio(attempts.retried, attempts.started),
