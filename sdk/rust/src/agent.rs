@@ -1,13 +1,11 @@
 //! What an agent is given and what it answers.
 
-use std::collections::BTreeMap;
-
 use crate::fault::Fault;
-use crate::json::{FromJson, IntoJson, Json, Value};
+use crate::json::{FromJson, IntoJson, Json};
 use crate::wire;
 
 /// Named documents beside a record's fields; the contract grows through them.
-pub type Extras = BTreeMap<String, Json>;
+pub type Extras = Vec<(String, Json)>;
 
 pub(crate) fn extras_in(extras: Vec<(String, String)>) -> Extras {
     extras
@@ -35,8 +33,10 @@ pub struct Artifact {
 }
 
 /// One piece of work: the step's input and the agent's configuration, as the author's types.
+///
+/// An agent without a configuration leaves `Config` out: then it is text that nobody reads.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Task<Input, Config = Value> {
+pub struct Task<Input, Config = Json> {
     /// The run's state as this step sees it, or what the strategy gave it.
     pub input: Input,
     /// From the flow file; `{}` where the flow gives none.
@@ -116,7 +116,7 @@ impl<Output> Outcome<Output> {
     /// Adds a named document.
     #[must_use]
     pub fn extra(mut self, name: impl Into<String>, document: Json) -> Self {
-        self.extra.insert(name.into(), document);
+        self.extra.push((name.into(), document));
         self
     }
 }

@@ -157,7 +157,7 @@ impl Verdict {
     /// Adds a named document.
     #[must_use]
     pub fn extra(mut self, name: impl Into<String>, document: Json) -> Self {
-        self.extra.insert(name.into(), document);
+        self.extra.push((name.into(), document));
         self
     }
 

@@ -116,7 +116,7 @@ impl Step {
     /// Adds a named document.
     #[must_use]
     pub fn extra(mut self, name: impl Into<String>, document: Json) -> Self {
-        self.extra.insert(name.into(), document);
+        self.extra.push((name.into(), document));
         self
     }
 }
@@ -170,7 +170,7 @@ impl Join {
     /// Adds a named document.
     #[must_use]
     pub fn extra(mut self, name: impl Into<String>, document: Json) -> Self {
-        self.extra.insert(name.into(), document);
+        self.extra.push((name.into(), document));
         self
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::json::{IntoJson, JsonError, Value};
+use crate::json::{IntoJson, Json, JsonError};
 use crate::wire;
 
 /// What a plugin answers when it did not succeed: a code for the host, a message for a person.
@@ -18,7 +18,7 @@ pub struct Fault {
     /// For `transient`: the earliest next attempt, in milliseconds from now.
     pub retry_after_ms: Option<u32>,
     /// Anything else that a program may want to know.
-    pub details: Option<Value>,
+    pub details: Option<Json>,
 }
 
 impl Fault {
@@ -64,20 +64,22 @@ impl Fault {
         self
     }
 
-    /// Attaches a value for programs to read. One that has no JSON form is noted as text.
+    /// Attaches a value for programs to read. One that has no JSON form is left out: the fault itself
+    /// matters more.
     #[must_use]
-    pub fn details(mut self, details: impl serde::Serialize) -> Self {
-        self.details = Some(
-            serde_json::to_value(details).unwrap_or_else(|error| Value::String(error.to_string())),
-        );
+    pub fn details(mut self, details: impl IntoJson) -> Self {
+        self.details = details.into_json().map(Json::from_text).ok();
         self
     }
 
     /// The fault of a document of the host's that does not fit the author's type.
     pub(crate) fn unreadable(what: &str, error: &JsonError) -> Self {
-        Self::invalid_input(format_args!("{what} {error}")).details(serde_json::json!({
-            "pointer": error.pointer, "line": error.line, "column": error.column,
-        }))
+        Self::invalid_input(format_args!("{what} {error}")).details(Json::from_text(format!(
+            r#"{{"pointer":{},"line":{},"column":{}}}"#,
+            Json::new(&error.pointer).map_or_else(|_| "null".to_owned(), Json::into_text),
+            error.line,
+            error.column,
+        )))
     }
 
     /// The fault of a value of the author's that has no JSON form.
@@ -100,7 +102,7 @@ impl From<Fault> for wire::Fault {
             code: fault.code,
             message: fault.message,
             retry_after_ms: fault.retry_after_ms,
-            details: fault.details.and_then(|details| details.into_json().ok()),
+            details: fault.details.map(Json::into_text),
             extra: Vec::new(),
         }
     }
@@ -112,9 +114,7 @@ impl From<wire::Fault> for Fault {
             code: fault.code,
             message: fault.message,
             retry_after_ms: fault.retry_after_ms,
-            details: fault
-                .details
-                .and_then(|text| serde_json::from_str(&text).ok()),
+            details: fault.details.map(Json::from_text),
         }
     }
 }

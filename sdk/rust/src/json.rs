@@ -211,7 +211,13 @@ fn pointer_at(text: &[u8], end: usize) -> String {
             Level::Object { key: None } => {}
             Level::Object { key: Some(key) } => {
                 pointer.push('/');
-                pointer.push_str(&key.replace('~', "~0").replace('/', "~1"));
+                for character in key.chars() {
+                    match character {
+                        '~' => pointer.push_str("~0"),
+                        '/' => pointer.push_str("~1"),
+                        _ => pointer.push(character),
+                    }
+                }
             }
             Level::Array { index } => {
                 pointer.push('/');

@@ -235,7 +235,7 @@ macro_rules! routing_methods {
         /// Adds a named document.
         #[must_use]
         pub fn extra(mut self, name: impl Into<String>, document: $crate::json::Json) -> Self {
-            self.routing.extra.insert(name.into(), document);
+            self.routing.extra.push((name.into(), document));
             self
         }
     };
