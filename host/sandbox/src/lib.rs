@@ -1,1 +1,53 @@
-//! sandbox
+//! The sandbox: the only crate that knows wasmtime. It turns bytes into plugins and makes one guest
+//! call at a time, each in a fresh instance, within meters, with nothing but what it was granted.
+//!
+//! - [`Engine`] and [`EngineConfig`]: wasmtime, its ceilings, its fingerprint.
+//! - [`Catalogue`]: bytes to [`Plugin`]s, by name and by digest; [`inspect()`] for a look without compiling.
+//! - [`CallSpec`] to [`CallReport`] through [`Engine::call`]: one call and how it [`Ended`].
+//! - [`CallLog`]: the port through which host calls with an effect will be journalled.
+//! - [`types`]: the values that guests take and give.
+//!
+//! What it must not know: flows, routing, the journal, licences.
+
+mod bindings;
+mod cache;
+mod call;
+mod call_log;
+mod catalogue;
+mod costs;
+mod ended;
+mod engine;
+mod entries;
+mod ijson;
+mod inspect;
+mod instant;
+mod limits;
+mod linker;
+mod load_error;
+mod manifest;
+mod meters;
+mod output;
+mod plugin;
+mod random;
+mod report;
+mod run;
+mod spec;
+mod state;
+mod stop;
+pub mod types;
+
+pub use call_log::{
+    CallKey, CallLog, CallLogError, CallTrouble, EffectClass, Intent, Known, MemoryCallLog,
+    Permission, Recorder,
+};
+pub use catalogue::Catalogue;
+pub use engine::{Engine, EngineConfig, EngineError, WASMTIME_VERSION};
+pub use inspect::{CONTRACT_VERSION, Inspection, LARGEST_COMPONENT, inspect};
+pub use limits::{CeilingError, Limits};
+pub use load_error::LoadError;
+pub use manifest::{MANIFEST_SECTION, Manifest, Schemas, WantedLimits};
+pub use plugin::{Grants, Kind, Origin, Plugin};
+pub use report::{CallReport, Ended, LogLine, Usage};
+pub use spec::{
+    CallSpec, HistoryPager, Invocation, NoHistory, NoObserver, Observer, Progress, Reply, Request,
+};

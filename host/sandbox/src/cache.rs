@@ -1,0 +1,177 @@
+//! Compiled code on disk: written by this host alone, found by digest and engine, mapped into
+//! memory when it is used again. Whatever is wrong with an entry, the plugin is compiled anew.
+
+use std::fs::{self, File};
+use std::hash::{Hash, Hasher};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sha2::{Digest, Sha256};
+use wasmtime::component::Component;
+
+/// A folder that only this host writes.
+#[derive(Debug)]
+pub(crate) struct CompiledCache {
+    folder: PathBuf,
+}
+
+impl CompiledCache {
+    /// A cache for code that `engine` compiles. Code of another engine lies in another folder.
+    pub(crate) fn open(
+        parent: &Path,
+        engine: &wasmtime::Engine,
+        fingerprint: &str,
+    ) -> io::Result<Self> {
+        let mut hash = HashInto(Sha256::new());
+        fingerprint.hash(&mut hash);
+        engine.precompile_compatibility_hash().hash(&mut hash);
+        let folder = parent.join(hex::encode(&hash.0.finalize()[..8]));
+        create_private(&folder)?;
+        Ok(CompiledCache { folder })
+    }
+
+    /// The code for a digest, if there is an undamaged entry.
+    pub(crate) fn load(&self, engine: &wasmtime::Engine, digest: &str) -> Option<Component> {
+        let code = self.path(digest, "cwasm");
+        let expected = fs::read_to_string(self.path(digest, "sum")).ok()?;
+        if checksum_of(&code).ok()? != expected || !is_private(&code).ok()? {
+            return None;
+        }
+        deserialize(engine, &code).ok()
+    }
+
+    /// Keeps code for a digest. The checksum comes first, so that an interrupted write leaves an
+    /// entry that does not match, and none that is half there under its name.
+    pub(crate) fn store(&self, digest: &str, component: &Component) -> io::Result<()> {
+        let code = component
+            .serialize()
+            .map_err(|error| io::Error::other(format!("{error:#}")))?;
+        self.put(
+            &self.path(digest, "sum"),
+            describe(code.len() as u64, crc32fast::hash(&code)).as_bytes(),
+        )?;
+        self.put(&self.path(digest, "cwasm"), &code)
+    }
+
+    fn path(&self, digest: &str, kind: &str) -> PathBuf {
+        self.folder
+            .join(format!("{}.{kind}", digest.trim_start_matches("sha256:")))
+    }
+
+    /// Writes a file under another name and moves it to its own, so that nobody sees half of it and
+    /// whoever has the old one mapped keeps it.
+    fn put(&self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let temporary = self
+            .folder
+            .join(format!("{}-{number}.tmp", std::process::id()));
+        let written = create_private_file(&temporary)
+            .and_then(|mut file| file.write_all(bytes))
+            .and_then(|()| fs::rename(&temporary, path));
+        if written.is_err() {
+            // The reason for the failure is worth more than what becomes of the remains.
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+}
+
+/// The one place where this workspace trusts bytes to be machine code.
+#[expect(
+    unsafe_code,
+    reason = "the file lies in a folder that only this host's user writes, under the digest of the component and the engine it was compiled by; its checksum was compared just before, and entries are replaced by renaming, never in place, so the mapping does not change"
+)]
+fn deserialize(engine: &wasmtime::Engine, code: &Path) -> wasmtime::Result<Component> {
+    // SAFETY: `deserialize_file` requires that the file is the output of `serialize` and does not
+    // change while it is mapped; both are the invariant of this folder, as said above.
+    unsafe { Component::deserialize_file(engine, code) }
+}
+
+/// A checksum against damage. It is none against forgery: who can write this folder can also run
+/// programs as this user.
+fn checksum_of(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = crc32fast::Hasher::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut length = 0_u64;
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok(describe(length, hash.finalize()));
+        }
+        length += read as u64;
+        hash.update(&buffer[..read]);
+    }
+}
+
+fn describe(length: u64, checksum: u32) -> String {
+    format!("{length} {checksum:08x}\n")
+}
+
+#[cfg(unix)]
+fn create_private(folder: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
+    if is_private(folder)? {
+        return Ok(());
+    }
+    Err(io::Error::other(
+        "others may write the folder of compiled code, so it is not used",
+    ))
+}
+
+#[cfg(not(unix))]
+fn create_private(folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)
+}
+
+#[cfg(unix)]
+fn create_private_file(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+}
+
+#[cfg(not(unix))]
+fn create_private_file(path: &Path) -> io::Result<File> {
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)
+}
+
+/// Nobody but the owner may write it.
+#[cfg(unix)]
+fn is_private(path: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    Ok(fs::metadata(path)?.permissions().mode() & 0o022 == 0)
+}
+
+#[cfg(not(unix))]
+fn is_private(_path: &Path) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// Feeds what wasmtime says of its configuration into a digest that is the same in every process.
+struct HashInto(Sha256);
+
+impl Hasher for HashInto {
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    fn finish(&self) -> u64 {
+        let digest = self.0.clone().finalize();
+        u64::from_le_bytes([
+            digest[0], digest[1], digest[2], digest[3], digest[4], digest[5], digest[6], digest[7],
+        ])
+    }
+}

@@ -1,0 +1,237 @@
+//! The catalogue: from bytes to plugins, and which plugin has which name now.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+
+use wasmtime::component::Component;
+
+use crate::cache::CompiledCache;
+use crate::engine::Engine;
+use crate::inspect::{Inspection, inspect};
+use crate::load_error::LoadError;
+use crate::plugin::{Exports, Grants, Origin, Plugin};
+
+/// Checks, compiles and links plugins, and knows them by name and by digest.
+///
+/// Whoever holds a plugin keeps it; replacing a name changes what the next caller gets, and calls
+/// in flight finish on what they have.
+pub struct Catalogue {
+    engine: Engine,
+    cache: Option<CompiledCache>,
+    cache_trouble: Mutex<Option<String>>,
+    named: RwLock<BTreeMap<String, Arc<Plugin>>>,
+    live: Mutex<HashMap<(String, Grants), Weak<Plugin>>>,
+}
+
+impl Catalogue {
+    /// An empty catalogue. Compiled code is kept in `cache_folder`, which only this host's user may
+    /// write; without one, or when it cannot be used ([`Catalogue::cache_trouble`]), every plugin
+    /// is compiled when it is first loaded.
+    #[must_use]
+    pub fn new(engine: Engine, cache_folder: Option<PathBuf>) -> Catalogue {
+        let opened = cache_folder
+            .map(|folder| CompiledCache::open(&folder, engine.wasmtime(), engine.fingerprint()))
+            .transpose();
+        let (cache, trouble) = match opened {
+            Ok(cache) => (cache, None),
+            Err(error) => (None, Some(error.to_string())),
+        };
+        Catalogue {
+            engine,
+            cache,
+            cache_trouble: Mutex::new(trouble),
+            named: RwLock::default(),
+            live: Mutex::default(),
+        }
+    }
+
+    /// The engine that the plugins run on.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Why compiled code could not be kept, if it could not. Nothing else depends on it.
+    #[must_use]
+    pub fn cache_trouble(&self) -> Option<String> {
+        self.cache_trouble
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Makes bytes into a plugin: size and kind, contract, manifest, grants, machine code, links, in
+    /// this order. Blocks while it compiles. A plugin that somebody holds already is shared.
+    ///
+    /// # Errors
+    /// A [`LoadError`] that says what was found and what was expected. Nothing of the plugin runs.
+    pub fn load(&self, bytes: &[u8], grants: &Grants) -> Result<Arc<Plugin>, LoadError> {
+        let inspection = inspect(bytes)?;
+        grants.check(&inspection)?;
+        let key = (inspection.digest.clone(), grants.clone());
+        if let Some(plugin) = self.live().get(&key).and_then(Weak::upgrade) {
+            return Ok(plugin);
+        }
+        let plugin = Arc::new(self.prepare(bytes, inspection, grants)?);
+        let mut live = self.live();
+        live.retain(|_, held| held.strong_count() > 0);
+        live.insert(key, Arc::downgrade(&plugin));
+        Ok(plugin)
+    }
+
+    /// Loads a plugin and gives it a name, taking the name from whoever has it.
+    ///
+    /// # Errors
+    /// Those of [`Catalogue::load`]; the name then stays with whoever has it.
+    pub fn install(
+        &self,
+        name: &str,
+        bytes: &[u8],
+        grants: &Grants,
+    ) -> Result<Arc<Plugin>, LoadError> {
+        let plugin = self.load(bytes, grants)?;
+        let mut named = self.named.write().unwrap_or_else(PoisonError::into_inner);
+        named.insert(name.to_owned(), plugin.clone());
+        Ok(plugin)
+    }
+
+    /// Takes a name out of the catalogue. Who holds the plugin keeps it.
+    pub fn remove(&self, name: &str) -> Option<Arc<Plugin>> {
+        self.named
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(name)
+    }
+
+    /// The plugin that has a name now.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Arc<Plugin>> {
+        self.named
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
+    }
+
+    /// A plugin that has a name or that somebody holds, by the digest of its bytes. Of several with
+    /// different grants, any.
+    #[must_use]
+    pub fn by_digest(&self, digest: &str) -> Option<Arc<Plugin>> {
+        let live = self.live();
+        live.iter()
+            .filter(|((known, _), _)| known == digest)
+            .find_map(|(_, held)| held.upgrade())
+    }
+
+    /// All names, sorted.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.named
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .keys()
+            .cloned()
+            .collect()
+    }
+
+    fn live(&self) -> std::sync::MutexGuard<'_, HashMap<(String, Grants), Weak<Plugin>>> {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn prepare(
+        &self,
+        bytes: &[u8],
+        inspection: Inspection,
+        grants: &Grants,
+    ) -> Result<Plugin, LoadError> {
+        let (component, origin) = self.compiled(bytes, &inspection.digest)?;
+        let mismatch = |error: wasmtime::Error| LoadError::Mismatch {
+            message: format!("{error:#}"),
+        };
+        let (memories, tables) = self.check_parts(&component)?;
+        let linked = self
+            .engine
+            .linker()
+            .instantiate_pre(&component)
+            .map_err(mismatch)?;
+        let exports = Exports::find(&inspection, &linked).map_err(mismatch)?;
+        let grants = grants.clone();
+        Ok(Plugin {
+            inspection,
+            linked,
+            exports,
+            grants,
+            origin,
+            memories,
+            tables,
+        })
+    }
+
+    fn compiled(&self, bytes: &[u8], digest: &str) -> Result<(Component, Origin), LoadError> {
+        let wasmtime = self.engine.wasmtime();
+        if let Some(component) = self
+            .cache
+            .as_ref()
+            .and_then(|cache| cache.load(wasmtime, digest))
+        {
+            return Ok((component, Origin::Cached));
+        }
+        let component =
+            Component::from_binary(wasmtime, bytes).map_err(|error| LoadError::Compile {
+                message: format!("{error:#}"),
+            })?;
+        if let Some(Err(error)) = self
+            .cache
+            .as_ref()
+            .map(|cache| cache.store(digest, &component))
+        {
+            let mut trouble = self
+                .cache_trouble
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *trouble = Some(error.to_string());
+        }
+        Ok((component, Origin::Compiled))
+    }
+
+    /// Compares what the component is made of with the ceilings, before any call finds out.
+    fn check_parts(&self, component: &Component) -> Result<(u32, u32), LoadError> {
+        let Some(needs) = component.resources_required() else {
+            let message = "it imports modules or instances of core WebAssembly".to_owned();
+            return Err(LoadError::Mismatch { message });
+        };
+        let ceilings = self.engine.config();
+        let initial_memory = needs
+            .max_initial_memory_size
+            .unwrap_or(0)
+            .saturating_mul(65_536);
+        for (what, asked, most) in [
+            (
+                "memories",
+                u64::from(needs.num_memories),
+                u64::from(ceilings.memories),
+            ),
+            (
+                "tables",
+                u64::from(needs.num_tables),
+                u64::from(ceilings.tables),
+            ),
+            (
+                "bytes of memory to begin with",
+                initial_memory,
+                ceilings.memory_bytes,
+            ),
+            (
+                "table elements to begin with",
+                needs.max_initial_table_size.unwrap_or(0),
+                u64::from(ceilings.table_elements),
+            ),
+        ] {
+            if asked > most {
+                return Err(LoadError::Ceiling { what, asked, most });
+            }
+        }
+        Ok((needs.num_memories, needs.num_tables))
+    }
+}

@@ -1,0 +1,155 @@
+//! Why bytes did not become a plugin.
+
+use semver::Version;
+use wasmparser::BinaryReaderError;
+
+use crate::plugin::Kind;
+
+/// Why a plugin was refused. Each message says what was found and what was expected.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LoadError {
+    /// More bytes than are read.
+    #[error("the file has {size} bytes, and a component has at most {limit}")]
+    TooLarge {
+        /// Bytes found.
+        size: u64,
+        /// Bytes admitted.
+        limit: u64,
+    },
+    /// Something else altogether.
+    #[error("this is no WebAssembly component: it begins with the bytes `{found}`")]
+    NotWebAssembly {
+        /// The first bytes, in hexadecimal digits.
+        found: String,
+    },
+    /// A module that was not made into a component.
+    #[error(
+        "this is a core WebAssembly module, and a component was expected; `menagerie build` makes one"
+    )]
+    CoreModule,
+    /// A truncated or damaged file, or one that uses what this host does not admit.
+    #[error("the component is damaged, or uses what is not admitted: {message} (at byte {offset})")]
+    Malformed {
+        /// Where in the file.
+        offset: u64,
+        /// What is wrong.
+        message: String,
+    },
+    /// Built for a contract that this host does not know yet.
+    #[error(
+        "`{name}` belongs to version {found} of the contract, and this host serves {served}: a newer host is needed"
+    )]
+    NewerContract {
+        /// The import or export.
+        name: String,
+        /// Its version.
+        found: Version,
+        /// The newest that is served.
+        served: Version,
+    },
+    /// Built for a contract that is not served any more.
+    #[error(
+        "`{name}` belongs to version {found} of the contract, and this host serves {served}: build the plugin anew"
+    )]
+    OlderContract {
+        /// The import or export.
+        name: String,
+        /// Its version.
+        found: Version,
+        /// The oldest that is served.
+        served: Version,
+    },
+    /// A component that is no plugin.
+    #[error("the component is no plugin: it exports [{}], and one of `agent`, `strategy`, `group-strategy`, `aggregator`, `arbiter` of `menagerie:plugin` was expected", exports.join(", "))]
+    NoWorld {
+        /// What it exports.
+        exports: Vec<String>,
+    },
+    /// A component that wants to be several things.
+    #[error(
+        "the component exports several kinds of plugin at once ({kinds:?}), and one was expected"
+    )]
+    SeveralKinds {
+        /// What it would be.
+        kinds: Vec<Kind>,
+    },
+    /// No custom section.
+    #[error("the component has no manifest: no custom section `menagerie:manifest`")]
+    NoManifest,
+    /// A custom section that cannot be read.
+    #[error("the component's manifest cannot be read: {message}")]
+    Manifest {
+        /// What is wrong.
+        message: String,
+    },
+    /// The manifest says something else than the code.
+    #[error("the manifest says `{manifest}`, and the component is of the kind `{component}`")]
+    KindMismatch {
+        /// What the manifest says.
+        manifest: String,
+        /// What the component exports.
+        component: Kind,
+    },
+    /// It imports what it was not granted.
+    #[error("the component imports `{import}`, which was not granted; granted: [{}]", granted.join(", "))]
+    NotGranted {
+        /// The interface.
+        import: String,
+        /// What was granted.
+        granted: Vec<String>,
+    },
+    /// It imports WASI.
+    #[error(
+        "the component imports `{import}`: WASI is not served yet, so build it without, or take the import out"
+    )]
+    Wasi {
+        /// The interface.
+        import: String,
+    },
+    /// It imports what its kind does not have.
+    #[error("the component imports `{import}`, which a plugin of the kind `{kind}` does not have")]
+    NotForKind {
+        /// The interface.
+        import: String,
+        /// The plugin's kind.
+        kind: Kind,
+    },
+    /// It imports what nobody serves.
+    #[error("the component imports `{import}`, which this host does not know")]
+    UnknownImport {
+        /// The interface or function.
+        import: String,
+    },
+    /// The names are right and the types are not.
+    #[error("the component does not fit the contract: {message}")]
+    Mismatch {
+        /// What does not fit.
+        message: String,
+    },
+    /// More parts than this node has room for.
+    #[error("the component needs {asked} {what}, and the ceiling of this node is {most}")]
+    Ceiling {
+        /// `memories`, `tables`, …
+        what: &'static str,
+        /// What it needs.
+        asked: u64,
+        /// What there is.
+        most: u64,
+    },
+    /// The compiler refused it.
+    #[error("the component cannot be compiled: {message}")]
+    Compile {
+        /// What the compiler says.
+        message: String,
+    },
+}
+
+impl From<BinaryReaderError> for LoadError {
+    fn from(error: BinaryReaderError) -> LoadError {
+        let offset = error.offset() as u64;
+        LoadError::Malformed {
+            offset,
+            message: error.message().to_owned(),
+        }
+    }
+}

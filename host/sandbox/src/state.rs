@@ -1,0 +1,108 @@
+//! The data of one call, which lives as long as its Store.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::call_log::Recorder;
+use crate::ijson::{Budget, check_document};
+use crate::limits::Limits;
+use crate::meters::Meters;
+use crate::random::SeededRandom;
+use crate::report::LogLine;
+use crate::spec::{HistoryPager, Invocation, Observer};
+use crate::types::Level;
+
+/// Bytes that may go to the guest before others are let run: copying them takes about as long as
+/// the work between two yields of fuel.
+const BYTES_BETWEEN_YIELDS: usize = 1 << 20;
+
+/// Everything that host functions see of a call.
+pub(crate) struct CallState {
+    pub(crate) meters: Meters,
+    pub(crate) invocation: Invocation,
+    pub(crate) random: SeededRandom,
+    pub(crate) log: LogBook,
+    pub(crate) context_writes: BTreeMap<String, String>,
+    pub(crate) recorder: Recorder,
+    pub(crate) history: Arc<dyn HistoryPager>,
+    pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) unyielded: usize,
+}
+
+impl CallState {
+    /// Lets others run when much has been copied to the guest since the last time: host functions
+    /// use no fuel, so nothing else would make a guest that calls them in a loop give way.
+    pub(crate) async fn give_way(&mut self, bytes: usize) {
+        self.unyielded += bytes;
+        if self.unyielded >= BYTES_BETWEEN_YIELDS {
+            self.unyielded = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// What the agent sees of its own context: its earlier steps' values under this call's.
+    pub(crate) fn context(&self, key: &str) -> Option<&String> {
+        self.context_writes
+            .get(key)
+            .or_else(|| self.invocation.own_context.get(key))
+    }
+
+    /// Keeps a value for later steps, or says why not.
+    pub(crate) fn put_context(&mut self, key: String, value: String) -> Result<(), String> {
+        let limits = self.meters.limits();
+        let mut budget = Budget::new(limits.json_depth, limits.json_nodes);
+        check_document(&value, &mut budget)
+            .map_err(|broken| format!("the value breaks the rule `{}`: {broken}", broken.rule))?;
+        let limit = limits.context_bytes;
+        let size = self.context_size_without(&key) + (key.len() + value.len()) as u64;
+        if size > limit {
+            return Err(format!(
+                "the context would have {size} bytes, and its limit is {limit}"
+            ));
+        }
+        self.context_writes.insert(key, value);
+        Ok(())
+    }
+
+    fn context_size_without(&self, key: &str) -> u64 {
+        let written = self.context_writes.iter();
+        let earlier = self
+            .invocation
+            .own_context
+            .iter()
+            .filter(|(key, _)| !self.context_writes.contains_key(*key));
+        written
+            .chain(earlier)
+            .filter(|(other, _)| *other != key)
+            .map(|(key, value)| (key.len() + value.len()) as u64)
+            .sum()
+    }
+}
+
+/// The log of a call: what fits is kept, and once something did not, the rest is only counted.
+#[derive(Debug, Default)]
+pub(crate) struct LogBook {
+    pub(crate) lines: Vec<LogLine>,
+    pub(crate) dropped: u64,
+    bytes: u64,
+}
+
+impl LogBook {
+    /// Keeps a line if it still fits, and gives it back to be shown.
+    pub(crate) fn write(
+        &mut self,
+        limits: &Limits,
+        level: Level,
+        message: String,
+    ) -> Option<&LogLine> {
+        let bytes = self.bytes + message.len() as u64;
+        let fits = self.lines.len() < limits.log_lines as usize && bytes <= limits.log_bytes;
+        if self.dropped > 0 || !fits {
+            self.dropped += 1;
+            return None;
+        }
+        self.bytes = bytes;
+        self.lines.push(LogLine { level, message });
+        self.lines.last()
+    }
+}

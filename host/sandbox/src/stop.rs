@@ -1,0 +1,23 @@
+//! Why the host stopped a guest from within a host function or a meter. The value travels through
+//! wasmtime as an error and is recognised again when the call has ended.
+
+/// A typed reason, wrapped into the trap that ends the guest.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Stop {
+    #[error("{asked} bytes of memory were asked for, and the limit is {limit}")]
+    Memory { limit: u64, asked: u64 },
+    #[error("{asked} table elements were asked for, and the limit is {limit}")]
+    Tables { limit: u64, asked: u64 },
+    #[error("more than {limit} host calls")]
+    HostCalls { limit: u32 },
+    #[error("more than {limit} bytes were passed to the host")]
+    Bytes { limit: u64 },
+    #[error("host call {ordinal} differs from the one that was recorded")]
+    Nondeterministic { ordinal: u32 },
+    #[error("the outcome of host call {ordinal} is not known")]
+    CallOutcomeUnknown { ordinal: u32 },
+    #[error("{0}")]
+    Misuse(String),
+    #[error("{0}")]
+    Host(String),
+}
