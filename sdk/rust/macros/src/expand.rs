@@ -40,6 +40,7 @@ fn try_expand(
     let module = kind.module();
     let compensation = compensation(kind, &arguments)?;
     let check = config_check(&arguments, &shape.config);
+    let use_of_functions = use_of_functions(&function.sig.ident, &arguments);
     let length = text.len();
     let bytes = LitByteStr::new(text.as_bytes(), Span::call_site());
     Ok(quote! {
@@ -53,6 +54,7 @@ fn try_expand(
             #[unsafe(link_section = "menagerie:manifest")]
             static MANIFEST: [u8; #length] = *#bytes;
             struct Plugin;
+            #use_of_functions
             #implementation
             #[cfg(target_family = "wasm")]
             ::menagerie::bindings::#module::export!(Plugin with_types_in ::menagerie::bindings::#module);
@@ -60,6 +62,22 @@ fn try_expand(
             #check
         };
     })
+}
+
+/// Natively nothing exports the author's functions: without this they would be reported as unused.
+fn use_of_functions(function: &Ident, arguments: &Arguments) -> TokenStream {
+    let check = match &arguments.check {
+        Some(Check::Function(path)) => Some(path),
+        Some(Check::Type(_)) | None => None,
+    };
+    let others = arguments.compensate.iter().chain(check);
+    quote! {
+        #[cfg(not(target_family = "wasm"))]
+        const _: fn() = || {
+            let _ = #function;
+            #(let _ = #others;)*
+        };
+    }
 }
 
 fn compensation(kind: Kind, arguments: &Arguments) -> syn::Result<TokenStream> {
