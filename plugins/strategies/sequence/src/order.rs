@@ -43,7 +43,7 @@ pub(crate) fn decide<State>(view: &View<Config, State>) -> Result<Plan, Fault> {
 }
 
 /// The agents in the order in which they run.
-fn order<'view, State>(view: &'view View<Config, State>) -> Result<Vec<&'view AgentState>, Fault> {
+fn order<State>(view: &View<Config, State>) -> Result<Vec<&AgentState>, Fault> {
     let config = &view.config;
     if config.repeat == Some(0) {
         return Err(Fault::permanent("`repeat` is 0; expected at least 1"));
