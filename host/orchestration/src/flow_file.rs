@@ -1,4 +1,4 @@
-//! Flow files: TOML text in, a validated [`Flow`](crate::flow::Flow) or every problem out.
+//! Flow files: TOML text in, a validated [`Flow`] or every problem out.
 //!
 //! A text goes through three stages, and each reports all that it finds before the next begins:
 //! TOML (`syntax`), the shape, checked against the published schema (`structure`), and the
