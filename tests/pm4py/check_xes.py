@@ -4,7 +4,7 @@
 
 - The file is valid against tests/schemas/xes.rng, and against the standard's own schema where the
   environment's XES_XSD names one.
-- Each of PM4Py's readers (its default one, the line reader and the XML one) finds the same cases and
+- Each of PM4Py's readers (by blocks, by lines and by a parser) finds the same cases and
   events as an XML parser does: names, instances, transitions, resources, times to the millisecond.
 - Times have three digits and an offset and do not go back within a case; transitions are those of
   the standard lifecycle; what starts ends at most once before it starts again, under the same name

@@ -15,7 +15,7 @@ pub struct ProcessEvent {
     /// The case that it belongs to: the run's id.
     pub case: String,
     /// What was done: the step's name, or `decision:<type>`. Best kept clear of `& < > " '`, since
-    /// PM4Py's default reader leaves their escapes as they stand.
+    /// PM4Py's block and line readers leave their escapes as they stand.
     pub activity: String,
     /// Who did it: the agent's name, or `orchestrator`.
     pub resource: Option<String>,
@@ -169,7 +169,7 @@ pub enum AttributeValue {
     Bool(bool),
     /// Milliseconds since 1970-01-01T00:00:00Z.
     Date(i64),
-    /// An identifier, written as XES's `id`. PM4Py's default reader drops these: prefer a string.
+    /// An identifier, written as XES's `id`. PM4Py's block reader drops these: prefer a string.
     Id(String),
     /// Named values in order; a name may occur again.
     List(Vec<(String, AttributeValue)>),

@@ -4,9 +4,9 @@
 //! readers) and the schema agree on. Three choices are not obvious:
 //!
 //! - **One element per line**, since PM4Py's line reader finds no event otherwise, and nothing
-//!   that its default reader, which takes blocks of bytes, would stumble over.
+//!   that its block reader, the default where lxml is missing, would stumble over.
 //! - **A list** has its items directly within it, followed by an empty `values`. The schema wants
-//!   `values` to have a key, and PM4Py's default reader loses the rest of the trace after a
+//!   `values` to have a key, and PM4Py's block reader loses the rest of the trace after a
 //!   `values` that has both a key and content. As children of `list` the items are kept by all.
 //! - **Characters that XML 1.0 cannot hold** become the picture that Unicode has for them (`␀`), or
 //!   `U+FFFD`; [`Written::replaced_characters`] counts them. Keys become XML names: anything else

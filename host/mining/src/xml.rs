@@ -1,7 +1,8 @@
 //! XML text that even the readers which are no XML parsers understand.
 //!
-//! PM4Py reads XES in three ways. Its default reader takes blocks of 4 096 bytes, decodes each by
-//! itself and splits at quotes; the second one takes lines and splits them at quotes. So here: one
+//! PM4Py reads XES in three ways. One is a parser, its default where lxml is installed. Its default
+//! otherwise takes blocks of 4 096 bytes, decodes each by itself and splits at quotes; the third
+//! takes lines and splits them at quotes. So here: one
 //! element per line, double quotes, attributes in a fixed order, and no character of several bytes
 //! across the border of a block. A general XML writer promises none of that, hence this one.
 
@@ -9,7 +10,7 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-/// What PM4Py's default reader decodes at once. A character across its border ends that reader.
+/// What PM4Py's block reader decodes at once. A character across its border ends that reader.
 const BLOCK: u64 = 4096;
 /// When to hand the text over to the sink.
 const FULL: usize = 64 * 1024;
