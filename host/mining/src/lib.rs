@@ -4,7 +4,7 @@
 //! hands over iterators; nothing in here reads a clock, a file or the network.
 //!
 //! - [`event`]: the one model that every reader and writer here shares.
-//! - [`xes`]: the log as XES (IEEE 1849-2016), written so that every known tool reads it.
+//! - [`xes`]: the log as XES (IEEE 1849-2016), written so that tools read it.
 //! - [`jsonl`]: the same events, one JSON object per line.
 //! - [`online`]: counts that are kept up to date event by event, in memory bounded by open cases.
 //! - [`metrics`]: the figures that users see, computed from those counts.

@@ -1,4 +1,4 @@
-//! Logs as XES (IEEE 1849-2016) that every known tool reads.
+//! Logs as XES (IEEE 1849-2016), written so that tools read them.
 //!
 //! The order, the names, the globals and the times are those that OpenXES, PM4Py (all three of its
 //! readers) and the schema agree on. Three choices are not obvious:
@@ -7,7 +7,8 @@
 //!   that its block reader, the default where lxml is missing, would stumble over.
 //! - **A list** has its items directly within it, followed by an empty `values`. The schema wants
 //!   `values` to have a key, and PM4Py's block reader loses the rest of the trace after a
-//!   `values` that has both a key and content. As children of `list` the items are kept by all.
+//!   `values` that has both a key and content. As children of `list` the items are valid, if
+//!   strictly its attributes rather than its values, and both readers that know lists keep them.
 //! - **Characters that XML 1.0 cannot hold** become the picture that Unicode has for them (`␀`), or
 //!   `U+FFFD`; [`Written::replaced_characters`] counts them. Keys become XML names: anything else
 //!   than ASCII letters, digits and `_-.:` is written as `_xHHHH_`.

@@ -2,9 +2,9 @@
 //!
 //! PM4Py reads XES in three ways. One is a parser, its default where lxml is installed. Its default
 //! otherwise takes blocks of 4 096 bytes, decodes each by itself and splits at quotes; the third
-//! takes lines and splits them at quotes. So here: one
-//! element per line, double quotes, attributes in a fixed order, and no character of several bytes
-//! across the border of a block. A general XML writer promises none of that, hence this one.
+//! takes lines and splits them at quotes. So here: one element per line, double quotes, attributes
+//! in a fixed order, and no character of several bytes across the border of a block. A general XML
+//! writer promises none of that, hence this one.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
