@@ -1,0 +1,164 @@
+//! The components' files: written whole or not at all, and only when the module behind one changed.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::compile::Modules;
+use crate::encode::{REVISION, encode};
+use crate::error::BuildError;
+use crate::metadata::Plugin;
+use crate::progress::{Event, Progress};
+
+/// A component that is there now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// The plugin's name, as its manifest has it; its file's too.
+    pub name: String,
+    /// `agent`, `strategy`, `group-strategy`, `aggregator` or `arbiter`.
+    pub kind: String,
+    /// The component.
+    pub path: PathBuf,
+    /// `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
+    /// The component's size in bytes.
+    pub size: u64,
+    /// The folder of the package.
+    pub package_dir: PathBuf,
+    /// Whether this build made it; otherwise it had been made before.
+    pub fresh: bool,
+}
+
+/// What a component was made from, beside it: as long as that is the same, so is the component.
+#[derive(Serialize, Deserialize)]
+struct Stamp {
+    /// Of the module and of everything else that goes into the component.
+    source: String,
+    name: String,
+    kind: String,
+    component: String,
+}
+
+pub(crate) fn write_components(
+    plugins: &[Plugin],
+    modules: &Modules,
+    folder: &Path,
+    progress: &mut dyn Progress,
+) -> Result<Vec<Built>, BuildError> {
+    let stamps = folder.join("stamps");
+    fs::create_dir_all(&stamps).map_err(BuildError::file(&stamps))?;
+    let total = u32::try_from(plugins.len()).unwrap_or(u32::MAX);
+    let mut built: Vec<Built> = Vec::with_capacity(plugins.len());
+    let mut names: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for (plugin, done) in plugins.iter().zip(0..) {
+        let Some(module) = modules.get(&plugin.id) else {
+            return Err(BuildError::Encode {
+                package: plugin.name.clone(),
+                reason: "cargo made no WebAssembly module of it".to_owned(),
+            });
+        };
+        let module = fs::read(module).map_err(BuildError::file(module))?;
+        let source = source_digest(&module, plugin);
+        // Stamps go by package, since a plugin's name is known only from its module.
+        let stamp = stamps.join(format!("{}.json", plugin.name));
+        let one = match unchanged(&stamp, &source, folder, plugin) {
+            Some(unchanged) => unchanged,
+            None => {
+                progress.report(Event::Encoding {
+                    done,
+                    total,
+                    name: &plugin.name,
+                });
+                write_one(&module, source, plugin, folder, &stamp)?
+            }
+        };
+        if let Some(first) = names.insert(one.name.clone(), plugin.dir.clone()) {
+            return Err(BuildError::SameName {
+                name: one.name,
+                first,
+                second: plugin.dir.clone(),
+            });
+        }
+        built.push(one);
+    }
+    Ok(built)
+}
+
+fn write_one(
+    module: &[u8],
+    source: String,
+    plugin: &Plugin,
+    folder: &Path,
+    stamp: &Path,
+) -> Result<Built, BuildError> {
+    let encoded = encode(module, plugin).map_err(|reason| BuildError::Encode {
+        package: plugin.name.clone(),
+        reason,
+    })?;
+    let path = folder.join(format!("{}.wasm", encoded.name));
+    let digest = digest(&encoded.bytes);
+    let text = serde_json::to_vec(&Stamp {
+        source,
+        name: encoded.name.clone(),
+        kind: encoded.kind.clone(),
+        component: digest.clone(),
+    });
+    let text = text.map_err(|error| BuildError::file(stamp)(error.into()))?;
+    // The stamp last: a component without one is made again.
+    replace(&path, &encoded.bytes)?;
+    replace(stamp, &text)?;
+    Ok(Built {
+        name: encoded.name,
+        kind: encoded.kind,
+        path,
+        digest,
+        size: encoded.bytes.len() as u64,
+        package_dir: plugin.dir.clone(),
+        fresh: true,
+    })
+}
+
+/// The component of an earlier build, if it is still the one that this module would become.
+fn unchanged(stamp: &Path, source: &str, folder: &Path, plugin: &Plugin) -> Option<Built> {
+    let stamp: Stamp = serde_json::from_slice(&fs::read(stamp).ok()?).ok()?;
+    let path = folder.join(format!("{}.wasm", stamp.name));
+    let bytes = fs::read(&path).ok()?;
+    if stamp.source != source || digest(&bytes) != stamp.component {
+        return None;
+    }
+    Some(Built {
+        name: stamp.name,
+        kind: stamp.kind,
+        path,
+        digest: stamp.component,
+        size: bytes.len() as u64,
+        package_dir: plugin.dir.clone(),
+        fresh: false,
+    })
+}
+
+fn source_digest(module: &[u8], plugin: &Plugin) -> String {
+    let description = plugin.description.as_deref().unwrap_or_default();
+    let mut hash = Sha256::new();
+    hash.update(REVISION.to_le_bytes());
+    for part in [plugin.name.as_str(), plugin.version.as_str(), description] {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    hash.update(module);
+    hex::encode(hash.finalize())
+}
+
+fn digest(bytes: &[u8]) -> String {
+    format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
+}
+
+/// A host that is loading the old file goes on with the old file.
+fn replace(path: &Path, bytes: &[u8]) -> Result<(), BuildError> {
+    let beside = path.with_extension(format!("new.{}", std::process::id()));
+    fs::write(&beside, bytes).map_err(BuildError::file(&beside))?;
+    fs::rename(&beside, path).map_err(BuildError::file(path))
+}
