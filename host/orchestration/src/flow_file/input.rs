@@ -1,16 +1,19 @@
 //! A run's input: the schema that a flow declares for it, and whether an input satisfies it.
 
+use std::fmt;
+
+use serde::Serialize;
 use serde_json::Value;
 
 use super::explain::{Breach, Vocabulary, compile, findings, shown_value};
 use super::file_types::Located;
 use super::position::{Problems, Words};
 use super::tree::{Node, text_shown};
-use super::words::{did_you_mean, one_of, quoted};
+use super::words::{did_you_mean, harmless, harmless_sentence, one_of, quoted};
 use crate::flow::Flow;
 
 /// One place where an input is not what its flow declares.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct InputProblem {
     /// Where: an RFC 6901 JSON pointer; empty for the input as a whole.
     pub pointer: String,
@@ -18,6 +21,22 @@ pub struct InputProblem {
     pub found: String,
     /// What the schema asks for.
     pub expected: String,
+}
+
+impl std::error::Error for InputProblem {}
+
+impl fmt::Display for InputProblem {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match self.pointer.as_str() {
+            "" => "the input".to_owned(),
+            pointer => harmless(pointer),
+        };
+        write!(
+            out,
+            "{place}: found {}, expected {}",
+            self.found, self.expected
+        )
+    }
 }
 
 /// Checks an input against the schema that the flow declares, if it declares one.
@@ -76,7 +95,7 @@ pub(super) fn check_schema(node: &Node, problems: &mut Problems<'_>) {
             message: format!("no JSON Schema in {}", quoted(&key)),
             found: place.shown(),
             expected: "JSON Schema, draft 2020-12, without references out of itself".to_owned(),
-            help: Some(super::words::harmless_sentence(&error.to_string())),
+            help: Some(harmless_sentence(&error.to_string())),
         },
     );
 }

@@ -3,8 +3,10 @@
 use std::fmt;
 use std::ops::Range;
 
+use serde::Serialize;
+
 /// A place in the text of a flow file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Position {
     /// Counts from 1.
     pub line: usize,
@@ -17,7 +19,7 @@ pub struct Position {
 }
 
 /// One mistake in a flow file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// Counts from 1.
     pub line: usize,
@@ -47,6 +49,8 @@ impl Problem {
         }
     }
 }
+
+impl std::error::Error for Problem {}
 
 impl fmt::Display for Problem {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -12,8 +12,9 @@ use super::words::quoted;
 
 /// The longest flow file, in bytes. It is read into memory several times over.
 const LONGEST_FILE: usize = 1 << 20;
-/// How many parts a dotted key may have. Each is a table within a table, and the TOML parser,
-/// which bounds brackets, does not bound these.
+/// How many parts a dotted key may have. Each is a table within a table. The TOML parser bounds
+/// brackets and keys each by itself; with keys as long as it allows within as many brackets, the
+/// tables lie so deep that to drop them overflows a thread's stack.
 const LONGEST_KEY: usize = 16;
 /// After that many syntax errors the rest is noise.
 const MOST_ERRORS: usize = 20;

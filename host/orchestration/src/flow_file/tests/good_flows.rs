@@ -62,6 +62,25 @@ fn good(text: &str) -> ParsedFlow {
     parse(text).unwrap_or_else(|problems| panic!("{}", problems[0]))
 }
 
+/// Examples that the command line ships.
+const REVIEW: &str = include_str!("../../../../cli/examples/review.toml");
+
+#[test]
+fn the_example_of_a_review_is_a_good_flow() {
+    let flow = good(REVIEW).flow;
+    let after = |name: &str| flow.agent(name).unwrap().after.join(" ");
+    assert_eq!(after("lockfile"), "");
+    for name in ["duplicates", "sources", "graph"] {
+        assert_eq!(after(name), "lockfile");
+    }
+    assert_eq!(after("report"), "duplicates sources graph");
+    assert_eq!(flow.agents.len(), 5, "as many as the community tier allows");
+    assert_eq!(flow.strategy.plugin, PluginSource::Named("dag".to_owned()));
+    let field = flow.input.text_field.clone().unwrap();
+    assert_eq!(check_input(&flow, &json!({ field: "version = 4" })), Ok(()));
+    assert!(check_input(&flow, &json!({})).is_err());
+}
+
 #[test]
 fn every_key_reaches_the_flow() {
     let flow = good(WHOLE).flow;
@@ -327,6 +346,11 @@ enum = ["fast", "slow"]
             ("/lockfile", "\"ab\"", "3 characters or more"),
             ("/mode", "\"\\u{1b}[2J\"", "\"fast\" or \"slow\""),
         ],
+    );
+    let problems = check_input(&flow, &json!({ "lockfile": "abc", "depth": "5" })).unwrap_err();
+    assert_eq!(
+        problems[0].to_string(),
+        "/depth: found \"5\", expected an integer"
     );
     let open = good(LEAST).flow;
     assert_eq!(check_input(&open, &json!([1, null])), Ok(()));

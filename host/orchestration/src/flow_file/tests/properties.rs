@@ -107,14 +107,16 @@ proptest! {
 
 #[test]
 fn depth_is_refused_on_a_small_stack() {
-    // Each bracket multiplies with the longest dotted key that is let through: the deepest text
-    // that reaches the TOML parser.
-    let key = vec!["a"; 16].join(".");
+    // Brackets multiply with dotted keys. The first text is the deepest that reaches the TOML
+    // parser, the second the deepest that this parser would take.
+    let let_through = vec!["a"; 16].join(".");
+    let refused = vec!["a"; 79].join(".");
     let nested = |depth: usize, open: &str, close: &str| {
         format!("x = {}1{}", open.repeat(depth), close.repeat(depth))
     };
     for text in [
-        nested(79, &format!("{{ {key} = "), " }"),
+        nested(79, &format!("{{ {let_through} = "), " }"),
+        nested(79, &format!("{{ {refused} = "), " }"),
         nested(100_000, "[", "]"),
         nested(100_000, "{ a = ", " }"),
         format!("{} = 1", vec!["a"; 100_000].join(".")),
