@@ -9,9 +9,12 @@ use menagerie_mining::{
     XesError, XesWriter, write_jsonl, write_xes,
 };
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 use quick_xml::Reader;
 use quick_xml::events::Event;
+
+use seeded::seeded;
+
+mod seeded;
 
 fn event(number: u32, lifecycle: Lifecycle, at_ms: i64) -> ProcessEvent {
     let id = format!("run_1/{number}");
@@ -321,10 +324,7 @@ fn value() -> impl Strategy<Value = AttributeValue> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(seeded())]
 
     #[test]
     fn any_attribute_survives_a_parser(

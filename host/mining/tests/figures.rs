@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use menagerie_mining::{Case, CaseState, Lifecycle, Metrics, Model, Online, ProcessEvent};
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
+
+use seeded::seeded;
+
+mod seeded;
 
 use Lifecycle::{AteAbort, AutoSkip, Complete, PiAbort, Resume, Schedule, Start, Suspend};
 
@@ -198,10 +201,7 @@ fn the_model_has_the_words_of_the_product() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        failure_persistence: Some(Box::new(FileFailurePersistence::Off)),
-        ..ProptestConfig::default()
-    })]
+    #![proptest_config(seeded())]
 
     /// Cases come interleaved in life and one by one from an export: the figures are the same, and
     /// nothing is kept of ended cases.
