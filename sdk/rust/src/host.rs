@@ -145,10 +145,12 @@ pub mod progress {
     }
 }
 
-pub(crate) mod history {
+/// A run's history past what a view holds. For strategies alone: no other world imports it.
+pub mod history {
     use crate::wire::HistoryEntry;
 
-    pub(crate) fn before(id: u32, count: u32) -> Vec<HistoryEntry> {
+    /// At most `count` (256 at the most) entries whose id is below `id`, newest first.
+    pub fn before(id: u32, count: u32) -> Vec<HistoryEntry> {
         super::port::history::before(id, count)
     }
 }
