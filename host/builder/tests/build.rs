@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use menagerie_builder::{
-    BuildError, Builder, BuilderOptions, Built, Event, MANIFEST_SECTION, Silent, test_guests,
+    BuildError, Builder, BuilderOptions, Built, Event, MANIFEST_SECTION, Silent, Way, test_guests,
 };
 use wasmparser::{Parser, Payload, Validator};
 
@@ -205,4 +205,61 @@ fn a_package_without_a_cdylib_is_no_plugin() {
         .build_workspace(folder.path(), &mut Silent)
         .unwrap_err();
     assert!(matches!(error, BuildError::NoPlugin { .. }), "{error}");
+}
+
+/// What a machine does whose toolchain server is out of reach. Run it by
+/// `cargo test -p menagerie-builder -- --ignored`.
+#[test]
+#[ignore = "downloads 140 MB and compiles a standard library"]
+fn debians_packages_make_a_valid_component_too() {
+    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let builder = Builder::new(BuilderOptions {
+        target_dir: Some(scratch.join("guests-debian")),
+        toolchain_dir: Some(scratch.join("toolchain")),
+        source_root: Some(repository()),
+        way: Some(Way::Debian),
+        ..BuilderOptions::default()
+    });
+    let mut ways = Vec::new();
+    let mut listen = |event: Event<'_>| {
+        println!("{event:?}");
+        if let Event::StandardLibrary { way } = event {
+            ways.push(way);
+        }
+    };
+    let built = builder
+        .build_workspace(&repository().join("tests/rust-guests"), &mut listen)
+        .unwrap();
+    assert_eq!(ways, [Way::Debian]);
+    let echo = fs::read(&named(&built, "echo").path).unwrap();
+    Validator::new().validate_all(&echo).unwrap();
+    assert!(!String::from_utf8_lossy(&echo).contains(scratch.to_str().unwrap()));
+}
+
+#[test]
+fn nothing_is_downloaded_when_that_is_forbidden() {
+    let empty = tempfile::tempdir().unwrap();
+    let builder = Builder::new(BuilderOptions {
+        toolchain_dir: Some(empty.path().to_owned()),
+        offline: true,
+        way: Some(Way::Debian),
+        ..BuilderOptions::default()
+    });
+    let folder = package("");
+    let error = builder
+        .build_workspace(folder.path(), &mut Silent)
+        .unwrap_err();
+    let BuildError::NoStandardLibrary { tried } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(
+        tried,
+        "  debian: not tried, since nothing may be downloaded"
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("rustup target add wasm32-unknown-unknown")
+    );
+    assert_eq!(fs::read_dir(empty.path()).unwrap().count(), 0);
 }

@@ -10,13 +10,18 @@
 //! assert_eq!(testing::host().log[0].1, "attempt 2");
 //! ```
 
+mod decided;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use crate::agent::Task;
 use crate::fault::Fault;
 use crate::host::log::Level;
-use crate::json::Json;
+use crate::json::{FromJson, Json};
 use crate::wire::HistoryEntry;
+
+pub use decided::{decided, group_decided};
 
 /// What the host answers, and what it was told.
 #[derive(Clone, Debug)]
@@ -90,6 +95,22 @@ pub fn install(host: MockHost) -> MockHost {
 /// This thread's host as it is now.
 pub fn host() -> MockHost {
     HOST.with_borrow(MockHost::clone)
+}
+
+/// A task as it comes from the host: its input and configuration are JSON texts.
+///
+/// # Errors
+/// The fault that the host would get, when a text does not fit its type.
+pub fn task<Input: FromJson, Config: FromJson>(
+    input: &str,
+    config: &str,
+) -> Result<Task<Input, Config>, Fault> {
+    Task::from_wire(crate::wire::Task {
+        input: input.to_owned(),
+        config: config.to_owned(),
+        attachments: Vec::new(),
+        extra: Vec::new(),
+    })
 }
 
 fn with<T>(use_it: impl FnOnce(&mut MockHost) -> T) -> T {

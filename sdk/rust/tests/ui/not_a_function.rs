@@ -1,0 +1,2 @@
+#[menagerie::agent]
+struct Agent; //~ ERROR an agent is a function
