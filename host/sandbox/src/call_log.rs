@@ -268,3 +268,7 @@ impl CallLog for MemoryCallLog {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "call_log_tests.rs"]
+mod tests;

@@ -8,7 +8,7 @@ use wasmtime::component::Component;
 
 use crate::cache::CompiledCache;
 use crate::engine::Engine;
-use crate::inspect::{Inspection, inspect};
+use crate::inspect::{Inspection, inspect_outline, validate_code};
 use crate::load_error::LoadError;
 use crate::plugin::{Exports, Grants, Origin, Plugin};
 
@@ -67,7 +67,7 @@ impl Catalogue {
     /// # Errors
     /// A [`LoadError`] that says what was found and what was expected. Nothing of the plugin runs.
     pub fn load(&self, bytes: &[u8], grants: &Grants) -> Result<Arc<Plugin>, LoadError> {
-        let inspection = inspect(bytes)?;
+        let inspection = inspect_outline(bytes)?;
         grants.check(&inspection)?;
         let key = (inspection.digest.clone(), grants.clone());
         if let Some(plugin) = self.live().get(&key).and_then(Weak::upgrade) {
@@ -177,6 +177,7 @@ impl Catalogue {
         {
             return Ok((component, Origin::Cached));
         }
+        validate_code(bytes)?;
         let component =
             Component::from_binary(wasmtime, bytes).map_err(|error| LoadError::Compile {
                 message: format!("{error:#}"),

@@ -1,5 +1,7 @@
 //! From wasmtime's errors to the ways for a call to end.
 
+use std::str::Utf8Error;
+
 use wasmtime::{Trap, WasmBacktrace};
 
 use crate::engine::EngineConfig;
@@ -67,9 +69,22 @@ pub(crate) fn ended_by_error(
         };
         return Ended::Parts { what, limit };
     }
+    if error.downcast_ref::<Utf8Error>().is_some() && no_frames(error) {
+        return Ended::Output {
+            rule: "utf-8",
+            message: cause,
+        };
+    }
     Ended::Trap {
         message: trap_message(error, &cause),
     }
+}
+
+/// Whether the guest's code had returned already: then the error lies in its answer.
+fn no_frames(error: &wasmtime::Error) -> bool {
+    error
+        .downcast_ref::<WasmBacktrace>()
+        .is_none_or(|backtrace| backtrace.frames().is_empty())
 }
 
 /// How a call ended that the host stopped.

@@ -121,6 +121,12 @@ impl Engine {
         &self.shared.config
     }
 
+    /// Calls that could begin now without waiting.
+    #[must_use]
+    pub fn free_places(&self) -> usize {
+        self.shared.places.available_permits()
+    }
+
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {
         &self.shared.wasmtime
     }
@@ -138,7 +144,8 @@ impl Engine {
 /// What a guest may be made of. Everything else is refused when a plugin is loaded: a proposal is
 /// admitted when a test needs it.
 pub(crate) fn admitted_features() -> WasmFeatures {
-    WasmFeatures::WASM1
+    // The garbage collector's types come with WebAssembly 1 in this list, and nowhere else.
+    WasmFeatures::WASM1.difference(WasmFeatures::GC_TYPES)
         | WasmFeatures::REFERENCE_TYPES
         | WasmFeatures::MULTI_VALUE
         | WasmFeatures::BULK_MEMORY
@@ -213,7 +220,13 @@ fn pool(ceilings: &EngineConfig) -> PoolingAllocationConfig {
 /// Readable, and complete: two engines with one fingerprint run a guest alike.
 fn fingerprint(ceilings: &EngineConfig) -> String {
     let features = admitted_features().bits();
-    let described = format!("{ceilings:?};features={features:?};yield={FUEL_BETWEEN_YIELDS}");
+    // How many calls there may be at once, and what stays resident, changes no call.
+    let deciding = EngineConfig {
+        concurrent_calls: 0,
+        resident_bytes: 0,
+        ..ceilings.clone()
+    };
+    let described = format!("{deciding:?};features={features:?};yield={FUEL_BETWEEN_YIELDS}");
     let settings = hex::encode(&Sha256::digest(described.as_bytes())[..8]);
     format!(
         "wasmtime-{WASMTIME_VERSION} {}-{} costs-{COST_TABLE_VERSION} settings-{settings}",

@@ -7,7 +7,7 @@ use semver::Version;
 use sha2::{Digest, Sha256};
 use wasmparser::component_types::ComponentEntityType;
 use wasmparser::types::TypesRef;
-use wasmparser::{Parser, Payload, ValidPayload, Validator};
+use wasmparser::{FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator};
 
 use crate::engine::admitted_features;
 use crate::load_error::LoadError;
@@ -47,6 +47,14 @@ pub struct Inspection {
 /// # Errors
 /// A [`LoadError`] that names what was found and what was expected.
 pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
+    let inspection = inspect_outline(bytes)?;
+    validate_code(bytes)?;
+    Ok(inspection)
+}
+
+/// The same without a look at the code within functions, which takes a second for a large plugin
+/// and has been done before for one whose compiled code is kept.
+pub(crate) fn inspect_outline(bytes: &[u8]) -> Result<Inspection, LoadError> {
     let size = bytes.len() as u64;
     if size > LARGEST_COMPONENT {
         return Err(LoadError::TooLarge {
@@ -72,6 +80,20 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection, LoadError> {
         size,
         digest,
     })
+}
+
+/// Validates everything, the code within functions too.
+pub(crate) fn validate_code(bytes: &[u8]) -> Result<(), LoadError> {
+    let mut validator = Validator::new_with_features(admitted_features());
+    let mut allocations = FuncValidatorAllocations::default();
+    for payload in Parser::new(0).parse_all(bytes) {
+        if let ValidPayload::Func(function, body) = validator.payload(&payload?)? {
+            let mut function = function.into_validator(allocations);
+            function.validate(&body)?;
+            allocations = function.into_allocations();
+        }
+    }
+    Ok(())
 }
 
 /// `sha256:` and the digest of the bytes.
@@ -108,16 +130,9 @@ impl Outline {
         outline.refuse_newer()?;
         names?;
         let mut validator = Validator::new_with_features(admitted_features());
-        let mut functions = wasmparser::FuncValidatorAllocations::default();
         for payload in Parser::new(0).parse_all(bytes) {
-            match validator.payload(&payload?)? {
-                ValidPayload::Func(function, body) => {
-                    let mut checker = function.into_validator(functions);
-                    checker.validate(&body)?;
-                    functions = checker.into_allocations();
-                }
-                ValidPayload::End(types) => outline.sort_imports(types.as_ref()),
-                ValidPayload::Ok | ValidPayload::Parser(_) => {}
+            if let ValidPayload::End(types) = validator.payload(&payload?)? {
+                outline.sort_imports(types.as_ref());
             }
         }
         Ok(outline)

@@ -71,8 +71,9 @@ impl ResourceLimiter for Meters {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         // A memory that reaches the maximum of its own type is told so, as the specification of
-        // WebAssembly has it; the meters are for what the host says.
-        if maximum.is_some_and(|most| desired > most) {
+        // WebAssembly has it; the meters are for what the host says. Without a maximum of its own a
+        // memory has what it can address.
+        if maximum.is_some_and(|most| desired > most && (most as u64) < ADDRESSABLE) {
             return Ok(false);
         }
         let asked = self
@@ -107,9 +108,6 @@ impl ResourceLimiter for Meters {
         desired: usize,
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
-        if maximum.is_some_and(|most| desired > most) {
-            return Ok(false);
-        }
         let asked = self
             .table_elements
             .saturating_add(desired.saturating_sub(current) as u64);
@@ -119,6 +117,10 @@ impl ResourceLimiter for Meters {
                 asked,
             }
             .into());
+        }
+        // The maximum is the table's own or the pool's, and the pool's is no lower than the limit.
+        if maximum.is_some_and(|most| desired > most) {
+            return Ok(false);
         }
         self.table_elements = asked;
         Ok(true)

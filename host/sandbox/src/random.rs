@@ -25,12 +25,16 @@ impl SeededRandom {
     }
 
     pub(crate) fn fill(&mut self, target: &mut [u8]) {
-        for byte in target {
+        let mut rest = target;
+        while !rest.is_empty() {
             if self.used == self.block.len() {
                 self.next_block();
             }
-            *byte = self.block[self.used];
-            self.used += 1;
+            let count = rest.len().min(self.block.len() - self.used);
+            let (now, later) = rest.split_at_mut(count);
+            now.copy_from_slice(&self.block[self.used..self.used + count]);
+            self.used += count;
+            rest = later;
         }
     }
 

@@ -1,0 +1,210 @@
+//! Names, digests, replacement while calls are in flight, and compiled code on disk.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use menagerie_sandbox::{
+    CallSpec, Catalogue, Ended, Engine, EngineConfig, Grants, Limits, Origin, WASMTIME_VERSION,
+};
+
+use crate::support::{ENGINE, component, output, spec};
+
+fn empty() -> Catalogue {
+    Catalogue::new(ENGINE.clone(), None)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plugin_is_replaced_under_its_name_while_a_call_runs_on() {
+    let catalogue = empty();
+    let old = catalogue
+        .install("agent", &component("loop_in_process"), &Grants::none())
+        .unwrap();
+    let limits = Limits {
+        fuel: u64::MAX >> 1,
+        ..Limits::default()
+    };
+    let flying = CallSpec {
+        limits,
+        ..spec(catalogue.get("agent").unwrap())
+    };
+    let cancel = flying.cancel.clone();
+    let running = tokio::spawn(ENGINE.call(flying));
+
+    let new = catalogue
+        .install("agent", &component("works"), &Grants::none())
+        .unwrap();
+    assert_ne!(old.digest(), new.digest());
+    assert!(Arc::ptr_eq(&catalogue.get("agent").unwrap(), &new));
+    let report = ENGINE.call(spec(catalogue.get("agent").unwrap())).await;
+    assert_eq!(output(&report), "{\"answer\":42}");
+
+    assert!(!running.is_finished());
+    cancel.cancel();
+    assert_eq!(running.await.unwrap().ended, Ended::Cancelled);
+    assert_eq!(catalogue.names(), ["agent"]);
+}
+
+#[test]
+fn a_refused_replacement_leaves_the_name_as_it_was() {
+    let catalogue = empty();
+    let old = catalogue
+        .install("agent", &component("works"), &Grants::none())
+        .unwrap();
+    catalogue
+        .install("agent", &component("wants_http"), &Grants::none())
+        .unwrap_err();
+    assert!(Arc::ptr_eq(&catalogue.get("agent").unwrap(), &old));
+    assert!(catalogue.remove("agent").is_some());
+    assert!(catalogue.get("agent").is_none());
+}
+
+#[test]
+fn a_plugin_that_somebody_holds_is_found_by_digest_and_shared() {
+    let catalogue = empty();
+    let held = catalogue
+        .load(&component("works"), &Grants::none())
+        .unwrap();
+    let digest = held.digest().to_owned();
+    assert!(Arc::ptr_eq(&catalogue.by_digest(&digest).unwrap(), &held));
+    assert!(Arc::ptr_eq(
+        &catalogue
+            .load(&component("works"), &Grants::none())
+            .unwrap(),
+        &held
+    ));
+    drop(held);
+    assert!(catalogue.by_digest(&digest).is_none());
+}
+
+fn cached(folder: &Path) -> Catalogue {
+    Catalogue::new(ENGINE.clone(), Some(folder.join("compiled")))
+}
+
+fn origin(folder: &Path) -> Origin {
+    let catalogue = cached(folder);
+    let origin = catalogue
+        .load(&component("works"), &Grants::none())
+        .unwrap()
+        .origin();
+    assert_eq!(catalogue.cache_trouble(), None);
+    origin
+}
+
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let engines = fs::read_dir(folder.join("compiled")).unwrap();
+    engines
+        .flat_map(|engine| fs::read_dir(engine.unwrap().path()).unwrap())
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_start_compiles_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(origin(folder.path()), Origin::Compiled);
+    assert_eq!(origin(folder.path()), Origin::Cached);
+    let plugin = cached(folder.path())
+        .load(&component("works"), &Grants::none())
+        .unwrap();
+    assert_eq!(output(&ENGINE.call(spec(plugin)).await), "{\"answer\":42}");
+    assert_eq!(files(folder.path(), "tmp"), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn damaged_compiled_code_is_compiled_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(origin(folder.path()), Origin::Compiled);
+    for (extension, damage) in [
+        ("cwasm", flip as fn(&Path)),
+        ("cwasm", shorten),
+        ("cwasm", remove),
+        ("sum", flip),
+        ("sum", remove),
+    ] {
+        let [file] = &files(folder.path(), extension)[..] else {
+            panic!("one {extension} was expected")
+        };
+        damage(file);
+        assert_eq!(origin(folder.path()), Origin::Compiled, "{extension}");
+        assert_eq!(origin(folder.path()), Origin::Cached, "{extension}");
+    }
+}
+
+fn flip(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(path, bytes).unwrap();
+}
+
+fn shorten(path: &Path) {
+    let bytes = fs::read(path).unwrap();
+    fs::write(path, &bytes[..bytes.len() / 2]).unwrap();
+}
+
+fn remove(path: &Path) {
+    fs::remove_file(path).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_others_may_write_is_not_trusted() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(origin(folder.path()), Origin::Compiled);
+    let [engine] = &fs::read_dir(folder.path().join("compiled"))
+        .unwrap()
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("one engine was expected")
+    };
+    let engine = engine.as_ref().unwrap().path();
+    fs::set_permissions(&engine, fs::Permissions::from_mode(0o777)).unwrap();
+    let catalogue = cached(folder.path());
+    assert!(
+        catalogue
+            .cache_trouble()
+            .unwrap()
+            .contains("others may write")
+    );
+    let plugin = catalogue
+        .load(&component("works"), &Grants::none())
+        .unwrap();
+    assert_eq!(plugin.origin(), Origin::Compiled);
+}
+
+#[test]
+fn an_engine_with_other_settings_does_not_take_this_ones_code() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(origin(folder.path()), Origin::Compiled);
+    let config = EngineConfig {
+        stack_bytes: 256 << 10,
+        concurrent_calls: 2,
+        ..EngineConfig::default()
+    };
+    let other = Engine::new(&config).unwrap();
+    assert_ne!(other.fingerprint(), ENGINE.fingerprint());
+    let catalogue = Catalogue::new(other, Some(folder.path().join("compiled")));
+    let plugin = catalogue
+        .load(&component("works"), &Grants::none())
+        .unwrap();
+    assert_eq!(plugin.origin(), Origin::Compiled);
+}
+
+#[test]
+fn the_fingerprint_names_the_wasmtime_that_is_locked() {
+    let lock =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../Cargo.lock")).unwrap();
+    let entry = format!("name = \"wasmtime\"\nversion = \"{WASMTIME_VERSION}\"\n");
+    assert!(
+        lock.contains(&entry),
+        "engine.rs says {WASMTIME_VERSION}, the lock file something else"
+    );
+    assert!(
+        ENGINE.fingerprint().contains(WASMTIME_VERSION),
+        "{}",
+        ENGINE.fingerprint()
+    );
+}

@@ -1,0 +1,14 @@
+//! The sandbox from outside: what guests may do, what they may not, and what then happens.
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    unreachable_pub,
+    reason = "tests: a panic is how they fail, and nobody else uses them"
+)]
+
+mod calls;
+mod catalogue;
+mod crosstalk;
+mod hostile;
+mod refused;
+mod support;

@@ -1,0 +1,13 @@
+;; A good component that is no plugin.
+;; world: no-plugin
+;; kind: agent
+(module
+  (memory (export "memory") 16)
+  (global $free (mut i32) (i32.const 4096))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
+    (global.set $free (i32.add (local.get $at) (local.get 3)))
+    (local.get $at))
+  (func (export "run"))
+)

@@ -1,0 +1,16 @@
+;; Comes to a place that it says cannot be reached, in a function whose name rings the bell.
+;; world: agent-plugin
+;; kind: agent
+(module
+  (memory (export "memory") 16)
+  (global $free (mut i32) (i32.const 4096))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
+    (global.set $free (i32.add (local.get $at) (local.get 3)))
+    (local.get $at))
+  (func $"red \1b[31m alert\07" unreachable)
+  (func (export "menagerie:plugin/agent@0.1.0#process") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (call $"red \1b[31m alert\07")
+    (i32.const 0))
+)
