@@ -98,6 +98,11 @@ impl Content {
         }
     }
 
+    /// Bytes whose digest was just checked.
+    pub(crate) fn from_checked(digest: Digest, bytes: Arc<[u8]>) -> Self {
+        Self { digest, bytes }
+    }
+
     /// The digest of the bytes.
     pub fn digest(&self) -> Digest {
         self.digest

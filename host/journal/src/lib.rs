@@ -2,7 +2,7 @@
 //!
 //! A run is a sequence of events, JSON text whose meaning the journal does not know. One
 //! [`Journal::commit`] makes events, payloads, timers, messages and the rest of a [`Batch`] durable
-//! together, and answers only afterwards. `SqliteJournal` keeps a store in a folder that any
+//! together, and answers only afterwards. [`SqliteJournal`] keeps a store in a folder that any
 //! number of processes may open; [`MemoryJournal`] behaves alike within one process. One test suite
 //! holds both to it.
 
@@ -14,6 +14,7 @@ mod error;
 mod memory;
 mod port;
 mod record;
+mod sqlite;
 
 pub use crash::crash_point;
 pub use digest::{Content, Digest, LARGEST_IN_TABLE, ParseDigestError};
@@ -28,3 +29,4 @@ pub use record::{
     NewEvent, NewRun, Pin, PinRow, RunKey, RunRow, Snapshot, Status, StoredEvent, StoredSnapshot,
     Timer,
 };
+pub use sqlite::{Options, SqliteJournal};

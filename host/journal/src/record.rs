@@ -238,7 +238,7 @@ pub struct Snapshot {
     /// Of the state's format: a snapshot of another version is passed over when loading.
     pub state_version: u32,
     /// The state.
-    pub body: Arc<[u8]>,
+    pub body: Content,
 }
 
 /// A snapshot and how many events it holds.
@@ -310,8 +310,8 @@ pub struct CallRow {
 /// The recorded answer of a host call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CallAnswer {
-    /// The bytes.
-    pub bytes: Arc<[u8]>,
+    /// The bytes and their digest.
+    pub content: Content,
     /// When it was recorded.
     pub at_ms: u64,
 }

@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::state::Store;
-use crate::call_log;
+use crate::call_log::{self, Change, Entry};
 use crate::chain::{self, ChainCheck};
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
 use crate::port::{Committed, Loaded, RunFilter, Verified};
 use crate::record::{
-    Batch, CallKey, CallRecord, CallRow, InboxEntry, NewRun, PinRow, RunKey, RunRow, Status,
-    StoredEvent, StoredSnapshot, Timer,
+    Batch, CallAnswer, CallKey, CallRecord, CallRow, InboxEntry, NewRun, PinRow, RunKey, RunRow,
+    Status, StoredEvent, StoredSnapshot, Timer,
 };
 
 /// One run and everything filed under it.
@@ -119,7 +119,7 @@ impl RunState {
             && !(filter.topmost && self.run.parent.is_some())
     }
 
-    /// The call log's entries as they would be after these records.
+    /// The call log's entries that these records change, as they would be afterwards.
     pub(super) fn after_calls(
         &self,
         records: &[CallRecord],
@@ -128,7 +128,12 @@ impl RunState {
         for record in records {
             let call = call_log::key(record);
             let existing = changed.get(call).or_else(|| self.calls.get(call));
-            if let Some(row) = call_log::fold(&self.key, existing, record)? {
+            let entry = existing.map(|row| Entry {
+                request: row.request,
+                answer: row.answer.as_ref().map(|answer| answer.content.digest()),
+            });
+            if call_log::judge(&self.key, entry, record)? != Change::Nothing {
+                let row = changed_row(existing, record);
                 changed.insert(call.clone(), row);
             }
         }
@@ -204,7 +209,7 @@ impl RunState {
         if let Some(snapshot) = batch.snapshot {
             let stored = StoredSnapshot {
                 next_seq: head.next_seq,
-                body: snapshot.body,
+                body: Arc::clone(snapshot.body.bytes()),
             };
             self.snapshot = Some((snapshot.state_version, stored));
         }
@@ -272,5 +277,41 @@ impl RunState {
             contents: (self.payloads.len() + answers + self.pins.len()) as u64,
             head_hash: self.head_before(self.next_seq()).head_hash,
         })
+    }
+}
+
+/// An entry after a record that was found acceptable.
+fn changed_row(existing: Option<&CallRow>, record: &CallRecord) -> CallRow {
+    match record {
+        CallRecord::Intend {
+            call,
+            execution,
+            request,
+            effect,
+            at_ms,
+        } => CallRow {
+            call: call.clone(),
+            execution: *execution,
+            request: *request,
+            effect: effect.to_string(),
+            intended_at_ms: *at_ms,
+            answer: None,
+        },
+        CallRecord::Record {
+            call,
+            request,
+            answer,
+            at_ms,
+        } => CallRow {
+            call: call.clone(),
+            execution: existing.map_or(0, |row| row.execution),
+            request: *request,
+            effect: existing.map(|row| row.effect.clone()).unwrap_or_default(),
+            intended_at_ms: existing.map_or(*at_ms, |row| row.intended_at_ms),
+            answer: Some(CallAnswer {
+                content: answer.clone(),
+                at_ms: *at_ms,
+            }),
+        },
     }
 }

@@ -1,0 +1,426 @@
+//! Owns the store in a folder: SQLite behind the port.
+//!
+//! The folder holds `journal.db` with its write-ahead log, `contents/` with what is too large for a
+//! table, `owners/` with a lock file for each open journal, and `opening.lock`. Any number of
+//! processes may open it.
+
+mod append;
+mod contents;
+mod fault;
+mod opening;
+mod owners;
+mod read;
+mod readers;
+mod rows;
+mod schema;
+mod stored;
+mod verify;
+mod writer;
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use futures_util::future::{BoxFuture, FutureExt as _};
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use self::contents::Contents;
+use self::fault::Faults;
+pub use self::opening::Options;
+use self::opening::{connect, connect_reader, lock_opening, prepare_folder};
+use self::owners::OwnerLock;
+use self::readers::Readers;
+use self::writer::{Prepared, Request, Writer};
+use crate::chain;
+use crate::digest::{Content, Digest};
+use crate::error::{CommitError, Error};
+use crate::memory::NOTICES_KEPT;
+use crate::port::{
+    Claim, Claimed, Committed, Created, Journal, Loaded, Notice, Owner, Page, RunFilter, RunPage,
+    StoreReport, Verified,
+};
+use crate::record::{
+    Batch, CallKey, CallRecord, CallRow, InboxEntry, NewRun, PinRow, RunKey, RunRow, StoredEvent,
+};
+
+/// Requests that may wait for the writer before those who send more have to wait themselves.
+const REQUESTS_WAITING: usize = 1024;
+
+/// A store in a folder. What it has claimed is free again when it is dropped or its process dies.
+pub struct SqliteJournal {
+    requests: Option<mpsc::Sender<Request>>,
+    writer: Option<JoinHandle<()>>,
+    readers: Readers,
+    owner: Arc<OwnerLock>,
+    faults: Faults,
+    notices: broadcast::Sender<Notice>,
+    /// Large blobs that this process has made durable, so that their bytes are written once and not
+    /// with every run.
+    durable_blobs: Mutex<HashSet<(Arc<str>, Digest)>>,
+}
+
+impl SqliteJournal {
+    /// Opens the store in a folder, making it if need be. Blocks on the disk.
+    pub fn open(folder: impl AsRef<Path>, options: &Options) -> Result<Self, Error> {
+        let folder = folder.as_ref();
+        let faults = Faults {
+            folder: folder.to_owned(),
+            busy_timeout: options.busy_timeout,
+        };
+        let path = folder.join("journal.db");
+        prepare_folder(folder, &path, options, &faults)?;
+        // Held until the end: migrations and owners' lock files are made by one process at a time.
+        let opening = lock_opening(folder, &faults)?;
+        let mut connection = connect(&path, options, &faults)?;
+        schema::prepare(&mut connection, &path, &faults)?;
+        let contents = Arc::new(Contents::open(folder.join("contents"), faults.clone())?);
+        let owner = Arc::new(OwnerLock::take(
+            folder.join("owners"),
+            &options.owner_name,
+            &faults,
+        )?);
+        contents::sync_folder(folder).map_err(|error| faults.io(folder, error))?;
+        let readers = Readers::start(
+            || connect_reader(&path, options, &faults),
+            &contents,
+            &faults,
+        )?;
+        drop(opening);
+
+        let (notices, _) = broadcast::channel(NOTICES_KEPT);
+        let (requests, waiting) = mpsc::channel(REQUESTS_WAITING);
+        let writer = Writer::new(
+            connection,
+            Arc::clone(&owner),
+            faults.clone(),
+            notices.clone(),
+        );
+        let writer = std::thread::Builder::new()
+            .name("menagerie-writer".to_owned())
+            .spawn(move || writer.run(waiting))
+            .map_err(|error| faults.io(folder, error))?;
+        Ok(Self {
+            requests: Some(requests),
+            writer: Some(writer),
+            readers,
+            owner,
+            faults,
+            notices,
+            durable_blobs: Mutex::default(),
+        })
+    }
+
+    /// Has the writer do something and waits until it is durable.
+    async fn ask<T, E: From<Error>>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<Result<T, E>>) -> Request,
+    ) -> Result<T, E> {
+        let (answer, answered) = oneshot::channel();
+        let requests = self.requests.as_ref().ok_or(Error::Closed)?;
+        requests
+            .send(request(answer))
+            .await
+            .map_err(|_| Error::Closed)?;
+        answered.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Makes large content durable in files, off the writer's thread and before it hears of it.
+    async fn put_large(&self, namespace: &Arc<str>, contents: Vec<Content>) -> Result<(), Error> {
+        for content in contents {
+            let namespace = Arc::clone(namespace);
+            self.readers
+                .run(move |stored| stored.contents.put(&namespace, &content))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// The same for what a run is pinned to, once per process.
+    async fn put_large_pins(&self, run: &NewRun) -> Result<(), Error> {
+        let namespace = &run.key.namespace;
+        for pin in run.pins.iter().filter(|pin| pin.content.is_large()) {
+            let key = (Arc::clone(namespace), pin.content.digest());
+            let known = |blobs: &mut HashSet<_>| blobs.contains(&key);
+            if !known(
+                &mut self
+                    .durable_blobs
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner),
+            ) {
+                self.put_large(namespace, vec![pin.content.clone()]).await?;
+                self.durable_blobs
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(key);
+            }
+        }
+        Ok(())
+    }
+
+    fn read<T, F>(&self, context: &'static str, work: F) -> BoxFuture<'_, Result<T, Error>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&stored::Stored<'_>) -> read::Answer<T> + Send + 'static,
+    {
+        self.readers.read(context, work).boxed()
+    }
+}
+
+impl Drop for SqliteJournal {
+    fn drop(&mut self) {
+        self.requests = None;
+        if let Some(writer) = self.writer.take() {
+            // A thread that panicked has nothing to give back.
+            let _ = writer.join();
+        }
+    }
+}
+
+/// What of a batch goes into files.
+fn large_contents(batch: &Batch) -> Vec<Content> {
+    let payloads = batch.payloads.iter().filter(|payload| payload.is_large());
+    payloads
+        .cloned()
+        .chain(large_answers(&batch.call_records))
+        .collect()
+}
+
+fn large_answers(records: &[CallRecord]) -> Vec<Content> {
+    let answers = records.iter().filter_map(|record| match record {
+        CallRecord::Record { answer, .. } => Some(answer),
+        CallRecord::Intend { .. } => None,
+    });
+    answers
+        .filter(|answer| answer.is_large())
+        .cloned()
+        .collect()
+}
+
+/// Names the set of a run's pins, if it has any.
+fn pin_set(run: &NewRun) -> Option<Digest> {
+    let mut pins: Vec<(&str, Digest)> = run
+        .pins
+        .iter()
+        .map(|pin| (&*pin.name, pin.content.digest()))
+        .collect();
+    pins.sort_unstable();
+    let lines: Vec<String> = pins
+        .iter()
+        .map(|(name, digest)| format!("{name}\0{digest}\0"))
+        .collect();
+    (!lines.is_empty()).then(|| Digest::of(lines.concat().as_bytes()))
+}
+
+impl Journal for SqliteJournal {
+    fn create(&self, run: NewRun, batch: Batch) -> BoxFuture<'_, Result<Created, CommitError>> {
+        async move {
+            chain::check_new_run(&run)?;
+            chain::check_batch(&run.key, &batch)?;
+            self.put_large_pins(&run).await?;
+            self.put_large(&run.key.namespace, large_contents(&batch))
+                .await?;
+            let prepared = Prepared {
+                bodies: chain::body_digests(&batch.events, 0),
+                batch,
+            };
+            self.ask(|answer| Request::Create {
+                pin_set: pin_set(&run),
+                run: Box::new(run),
+                prepared,
+                answer,
+            })
+            .await
+        }
+        .boxed()
+    }
+
+    fn commit(
+        &self,
+        claim: &Claim,
+        expected_seq: u64,
+        batch: Batch,
+    ) -> BoxFuture<'_, Result<Committed, CommitError>> {
+        let claim = claim.clone();
+        async move {
+            chain::check_batch(&claim.key, &batch)?;
+            self.put_large(&claim.key.namespace, large_contents(&batch))
+                .await?;
+            let prepared = Prepared {
+                bodies: chain::body_digests(&batch.events, expected_seq),
+                batch,
+            };
+            self.ask(|answer| Request::Commit {
+                claim,
+                expected_seq,
+                prepared,
+                answer,
+            })
+            .await
+        }
+        .boxed()
+    }
+
+    fn record_calls(
+        &self,
+        claim: &Claim,
+        records: Vec<CallRecord>,
+    ) -> BoxFuture<'_, Result<(), CommitError>> {
+        let claim = claim.clone();
+        async move {
+            chain::check_calls(&records).map_err(|reason| CommitError::InvalidBatch {
+                run: claim.key.clone(),
+                reason,
+            })?;
+            self.put_large(&claim.key.namespace, large_answers(&records))
+                .await?;
+            self.ask(|answer| Request::RecordCalls {
+                claim,
+                records,
+                answer,
+            })
+            .await
+        }
+        .boxed()
+    }
+
+    fn call(&self, run: &RunKey, call: CallKey) -> BoxFuture<'_, Result<Option<CallRow>, Error>> {
+        let run = run.clone();
+        self.read("reading the call log", move |stored| {
+            stored.call(&run, &call)
+        })
+    }
+
+    fn calls(
+        &self,
+        run: &RunKey,
+        step: &str,
+        attempt: u32,
+    ) -> BoxFuture<'_, Result<Vec<CallRow>, Error>> {
+        let (run, step) = (run.clone(), step.to_owned());
+        self.read("reading the call log", move |stored| {
+            stored.calls(&run, &step, attempt)
+        })
+    }
+
+    fn load(&self, run: &RunKey, state_version: u32) -> BoxFuture<'_, Result<Loaded, Error>> {
+        let run = run.clone();
+        self.read("loading a run", move |stored| {
+            read::load(stored.connection, &run, state_version)
+        })
+    }
+
+    fn events(
+        &self,
+        run: &RunKey,
+        from_seq: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<StoredEvent>, Error>> {
+        let run = run.clone();
+        self.read("reading events", move |stored| {
+            let place = read::place(stored.connection, &run)?;
+            read::events(stored.connection, place, &run, from_seq, limit)
+        })
+    }
+
+    fn payload(&self, run: &RunKey, digest: Digest) -> BoxFuture<'_, Result<Arc<[u8]>, Error>> {
+        let run = run.clone();
+        self.read("reading a payload", move |stored| {
+            stored.payload(&run, digest)
+        })
+    }
+
+    fn pins(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<PinRow>, Error>> {
+        let run = run.clone();
+        self.read("reading pins", move |stored| stored.pins(&run))
+    }
+
+    fn blob(&self, namespace: &str, digest: Digest) -> BoxFuture<'_, Result<Arc<[u8]>, Error>> {
+        let namespace = namespace.to_owned();
+        self.read("reading a blob", move |stored| {
+            stored.blob(&namespace, digest)
+        })
+    }
+
+    fn claim(&self, run: &RunKey) -> BoxFuture<'_, Result<Claimed, Error>> {
+        let run = run.clone();
+        self.ask(|answer| Request::Claim { run, answer }).boxed()
+    }
+
+    fn release(&self, claim: Claim) -> BoxFuture<'_, Result<(), CommitError>> {
+        self.ask(|answer| Request::Release { claim, answer })
+            .boxed()
+    }
+
+    fn owner(&self, run: &RunKey) -> BoxFuture<'_, Result<Option<Owner>, Error>> {
+        let (run, own) = (run.clone(), Arc::clone(&self.owner));
+        self.read("reading the owner", move |stored| {
+            let place = read::place(stored.connection, &run)?;
+            let (_, id, owner) = read::owner(stored.connection, place)?;
+            Ok(id.filter(|id| own.is_alive(id)).map(|_| owner))
+        })
+    }
+
+    fn put_inbox(
+        &self,
+        run: &RunKey,
+        input_id: &str,
+        json: &str,
+        at_ms: u64,
+    ) -> BoxFuture<'_, Result<bool, CommitError>> {
+        let (run, input_id, json) = (run.clone(), input_id.to_owned(), json.to_owned());
+        async move {
+            chain::check_input(&run, &input_id, &json, at_ms)?;
+            self.ask(|answer| Request::PutInbox {
+                run,
+                input_id,
+                json,
+                at_ms,
+                answer,
+            })
+            .await
+        }
+        .boxed()
+    }
+
+    fn take_inbox(
+        &self,
+        run: &RunKey,
+        after: u64,
+    ) -> BoxFuture<'_, Result<Vec<InboxEntry>, Error>> {
+        let run = run.clone();
+        self.read("reading the inbox", move |stored| {
+            let place = read::place(stored.connection, &run)?;
+            Ok(read::inbox(stored.connection, place, after)?)
+        })
+    }
+
+    fn run(&self, run: &RunKey) -> BoxFuture<'_, Result<RunRow, Error>> {
+        let run = run.clone();
+        self.read("reading a run", move |stored| {
+            read::run(stored.connection, &run)
+        })
+    }
+
+    fn runs(&self, filter: RunFilter, page: Page) -> BoxFuture<'_, Result<RunPage, Error>> {
+        self.read("listing runs", move |stored| {
+            Ok(read::runs(stored.connection, &filter, page)?)
+        })
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Notice> {
+        self.notices.subscribe()
+    }
+
+    fn verify(&self, run: &RunKey) -> BoxFuture<'_, Result<Verified, Error>> {
+        let run = run.clone();
+        self.read("checking a run", move |stored| verify::run(stored, &run))
+    }
+
+    fn verify_all(&self) -> BoxFuture<'_, Result<StoreReport, Error>> {
+        let faults = self.faults.clone();
+        self.read("checking the store", move |stored| {
+            verify::store(stored, &faults)
+        })
+    }
+}

@@ -1,0 +1,289 @@
+//! Owns what a request does to the tables, within the writer's transaction.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+
+use super::fault::Trouble;
+use super::owners::OwnerLock;
+use super::read;
+use super::rows::{self, Answer};
+use super::writer::Prepared;
+use crate::chain;
+use crate::digest::Digest;
+use crate::error::{CommitError, Error};
+use crate::port::{Claim, Claimed, Committed, Created, Notice, Owner, Place};
+use crate::record::{CallRecord, NewRun, RunKey};
+
+/// The writer's memory between transactions: only what cannot change behind its back.
+pub(super) struct Ledger {
+    owner: Arc<OwnerLock>,
+    /// Heads of runs that this journal has claimed. Under an epoch nobody else appends, so a head is
+    /// right as long as the epoch is.
+    heads: HashMap<Place, (u64, Committed)>,
+    namespaces: HashMap<Arc<str>, i64>,
+    /// Whose head the request at hand has changed.
+    touched: Option<Place>,
+    /// To be told once the transaction is durable.
+    pub(super) notices: Vec<Notice>,
+}
+
+impl Ledger {
+    pub(super) fn new(owner: Arc<OwnerLock>) -> Self {
+        Self {
+            owner,
+            heads: HashMap::new(),
+            namespaces: HashMap::new(),
+            touched: None,
+            notices: Vec::new(),
+        }
+    }
+
+    /// After a transaction that was lost.
+    pub(super) fn forget_everything(&mut self) {
+        self.heads.clear();
+        self.namespaces.clear();
+    }
+
+    /// After a request that was undone.
+    pub(super) fn forget_touched(&mut self) {
+        self.namespaces.clear();
+        if let Some(place) = self.touched.take() {
+            self.heads.remove(&place);
+        }
+    }
+
+    pub(super) fn create(
+        &mut self,
+        connection: &Connection,
+        run: &NewRun,
+        pin_set: Option<Digest>,
+        prepared: Prepared,
+    ) -> Answer<Created> {
+        if let Some(existing) = read::run_row(connection, &run.key)? {
+            if existing.input_digest != run.input_digest {
+                return Err(Trouble::Typed(CommitError::OtherInput {
+                    run: run.key.clone(),
+                    existing: existing.input_digest,
+                    given: run.input_digest,
+                }));
+            }
+            return Ok(Created::Existing(existing));
+        }
+        let namespace = self.namespace(connection, &run.key.namespace)?;
+        let origin = Committed {
+            next_seq: 0,
+            head_hash: chain::genesis(&run.key, &run.input_digest),
+        };
+        let pins = match &pin_set {
+            Some(digest) => Some(rows::pin(connection, namespace, digest, &run.pins)?),
+            None => None,
+        };
+        let claim = self.insert_run(connection, namespace, run, pins, &origin)?;
+        let mut prepared = prepared;
+        // Sealing the first events costs nothing, since the run's row is being written anyway.
+        prepared
+            .batch
+            .status
+            .get_or_insert_with(|| run.status.clone());
+        let committed = self.append(connection, &claim, origin, &prepared)?;
+        Ok(Created::New(claim, committed))
+    }
+
+    fn insert_run(
+        &self,
+        connection: &Connection,
+        namespace: i64,
+        run: &NewRun,
+        pin_set: Option<i64>,
+        origin: &Committed,
+    ) -> rusqlite::Result<Claim> {
+        connection
+            .prepare_cached(
+                "INSERT INTO runs (namespace, id, flow, input_digest, parent, path, session, labels, status, ended,
+                     created_at_ms, pin_set, sealed_seq, sealed_hash)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13)",
+            )?
+            .execute(params![
+                namespace,
+                &*run.key.run,
+                run.flow,
+                run.input_digest.as_bytes(),
+                run.parent,
+                run.path,
+                run.session,
+                read::labels_text(&run.labels),
+                run.status.text,
+                run.status.ended,
+                run.created_at_ms as i64,
+                pin_set,
+                origin.head_hash.as_bytes(),
+            ])?;
+        let place = Place {
+            namespace,
+            run: connection.last_insert_rowid(),
+        };
+        connection
+            .prepare_cached(
+                "INSERT INTO owners (namespace, run, epoch, owner, name, pid, claimed_at_ms)
+                 VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                place.namespace,
+                place.run,
+                self.owner.id,
+                self.owner.owner.name,
+                self.owner.owner.pid,
+                run.created_at_ms as i64,
+            ])?;
+        Ok(Claim {
+            key: run.key.clone(),
+            epoch: 1,
+            place,
+        })
+    }
+
+    pub(super) fn commit(
+        &mut self,
+        connection: &Connection,
+        claim: &Claim,
+        expected_seq: u64,
+        prepared: &Prepared,
+    ) -> Answer<Committed> {
+        rows::check_epoch(connection, claim)?;
+        let head = self.head(connection, claim)?;
+        if head.next_seq != expected_seq {
+            return Err(Trouble::Typed(CommitError::Sequence {
+                run: claim.key.clone(),
+                expected: expected_seq,
+                found: head.next_seq,
+            }));
+        }
+        self.append(connection, claim, head, prepared)
+    }
+
+    fn head(&self, connection: &Connection, claim: &Claim) -> rusqlite::Result<Committed> {
+        match self.heads.get(&claim.place) {
+            Some((epoch, head)) if *epoch == claim.epoch => Ok(*head),
+            _ => read::head(connection, claim.place, &claim.key),
+        }
+    }
+
+    fn append(
+        &mut self,
+        connection: &Connection,
+        claim: &Claim,
+        head: Committed,
+        prepared: &Prepared,
+    ) -> Answer<Committed> {
+        let (place, batch) = (claim.place, &prepared.batch);
+        self.touched = Some(place);
+        let head = rows::insert_events(connection, place, head, prepared)?;
+        for payload in &batch.payloads {
+            rows::insert_payload(connection, place, payload)?;
+        }
+        rows::fold_calls(connection, claim, &batch.call_records)?;
+        rows::change_timers(connection, place, &batch.timers_set, &batch.timers_clear)?;
+        for message in &batch.messages {
+            rows::send(connection, claim, head.next_seq, message)?;
+        }
+        for input_id in &batch.acks {
+            rows::acknowledge(connection, claim, head.next_seq, input_id)?;
+        }
+        if let Some(snapshot) = &batch.snapshot {
+            rows::replace_snapshot(connection, place, head.next_seq, snapshot)?;
+        }
+        if let Some(status) = &batch.status {
+            rows::set_status(connection, place, &head, status)?;
+        }
+        // Runs that are over are not appended to, and are too many to be remembered.
+        if batch.status.as_ref().is_some_and(|status| status.ended) {
+            self.heads.remove(&place);
+        } else {
+            self.heads.insert(place, (claim.epoch, head));
+        }
+        self.notices.push(Notice {
+            run: claim.key.clone(),
+            next_seq: head.next_seq,
+        });
+        Ok(head)
+    }
+
+    pub(super) fn record_calls(
+        &mut self,
+        connection: &Connection,
+        claim: &Claim,
+        records: &[CallRecord],
+    ) -> Answer<()> {
+        rows::check_epoch(connection, claim)?;
+        rows::fold_calls(connection, claim, records)
+    }
+
+    pub(super) fn claim(
+        &mut self,
+        connection: &Connection,
+        run: &RunKey,
+    ) -> Result<Claimed, Trouble<Error>> {
+        let place = read::place(connection, run)?;
+        let (epoch, owner_id, owner) = read::owner(connection, place)?;
+        if owner_id.is_some_and(|id| self.owner.is_alive(&id)) {
+            return Ok(Claimed::OwnedBy(owner));
+        }
+        let Owner { name, pid } = &self.owner.owner;
+        connection
+            .prepare_cached(
+                "UPDATE owners SET epoch = ?3, owner = ?4, name = ?5, pid = ?6, claimed_at_ms = ?7
+                 WHERE namespace = ?1 AND run = ?2",
+            )?
+            .execute(params![
+                place.namespace,
+                place.run,
+                epoch as i64 + 1,
+                self.owner.id,
+                name,
+                pid,
+                rows::now_ms(),
+            ])?;
+        Ok(Claimed::Yours(Claim {
+            key: run.clone(),
+            epoch: epoch + 1,
+            place,
+        }))
+    }
+
+    pub(super) fn release(&mut self, connection: &Connection, claim: &Claim) -> Answer<()> {
+        rows::check_epoch(connection, claim)?;
+        connection
+            .prepare_cached("UPDATE owners SET epoch = epoch + 1, owner = NULL WHERE namespace = ?1 AND run = ?2")?
+            .execute(params![claim.place.namespace, claim.place.run])?;
+        self.heads.remove(&claim.place);
+        Ok(())
+    }
+
+    pub(super) fn put_inbox(
+        &mut self,
+        connection: &Connection,
+        run: &RunKey,
+        input_id: &str,
+        json: &str,
+        at_ms: u64,
+    ) -> Answer<bool> {
+        let place = read::place(connection, run)?;
+        rows::deliver(connection, place, run, input_id, json, at_ms)
+    }
+
+    fn namespace(&mut self, connection: &Connection, name: &Arc<str>) -> rusqlite::Result<i64> {
+        if let Some(namespace) = self.namespaces.get(name) {
+            return Ok(*namespace);
+        }
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO namespaces (name) VALUES (?1)")?
+            .execute([name])?;
+        let namespace = connection
+            .prepare_cached("SELECT namespace FROM namespaces WHERE name = ?1")?
+            .query_row([name], |row| row.get(0))?;
+        self.namespaces.insert(Arc::clone(name), namespace);
+        Ok(namespace)
+    }
+}

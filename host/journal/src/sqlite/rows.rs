@@ -1,0 +1,375 @@
+//! Owns the statements that write rows, and the rules that only the table can judge.
+
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use super::fault::Trouble;
+use super::read;
+use super::stored;
+use super::writer::Prepared;
+use crate::call_log::{self, Change};
+use crate::chain;
+use crate::digest::{Content, Digest};
+use crate::error::{CommitError, Error};
+use crate::port::{Claim, Committed, Place};
+use crate::record::{CallRecord, Message, Pin, RunKey, Snapshot, Status, Timer};
+
+/// What writing yields.
+pub(super) type Answer<T> = Result<T, Trouble<CommitError>>;
+
+/// The claim's epoch must be the run's: it rises with every claim and release, so it says both that
+/// the run is owned and by whom.
+pub(super) fn check_epoch(connection: &Connection, claim: &Claim) -> Answer<()> {
+    let current: Option<i64> = connection
+        .prepare_cached("SELECT epoch FROM owners WHERE namespace = ?1 AND run = ?2")?
+        .query_row([claim.place.namespace, claim.place.run], |row| row.get(0))
+        .optional()?;
+    match current {
+        Some(current) if current as u64 == claim.epoch => Ok(()),
+        Some(current) => Err(Trouble::Typed(CommitError::StaleEpoch {
+            run: claim.key.clone(),
+            held: claim.epoch,
+            current: current as u64,
+        })),
+        None => Err(Trouble::Typed(CommitError::Store(Error::UnknownRun {
+            run: claim.key.clone(),
+        }))),
+    }
+}
+
+/// Appends events and answers where the chain stands then.
+pub(super) fn insert_events(
+    connection: &Connection,
+    place: Place,
+    mut head: Committed,
+    prepared: &Prepared,
+) -> rusqlite::Result<Committed> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO events (namespace, run, seq, at_ms, type, json, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for (event, body) in prepared.batch.events.iter().zip(&prepared.bodies) {
+        let hash = chain::link(&head.head_hash, body);
+        insert.execute(params![
+            place.namespace,
+            place.run,
+            head.next_seq as i64,
+            event.at_ms as i64,
+            event.event_type,
+            event.json,
+            hash.as_bytes(),
+        ])?;
+        head = Committed {
+            next_seq: head.next_seq + 1,
+            head_hash: hash,
+        };
+    }
+    Ok(head)
+}
+
+/// The bytes for the table, or none when they are in a file.
+fn in_table(content: &Content) -> Option<&[u8]> {
+    (!content.is_large()).then_some(&**content.bytes())
+}
+
+/// Content that is there already stays.
+pub(super) fn insert_payload(
+    connection: &Connection,
+    place: Place,
+    payload: &Content,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO payloads (namespace, run, digest, size, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            place.namespace,
+            place.run,
+            payload.digest().as_bytes(),
+            payload.bytes().len() as i64,
+            in_table(payload),
+        ])?;
+    Ok(())
+}
+
+/// The number of the set of pins, which is written when no run had it before.
+pub(super) fn pin(
+    connection: &Connection,
+    namespace: i64,
+    set: &Digest,
+    pins: &[Pin],
+) -> rusqlite::Result<i64> {
+    let existing = connection
+        .prepare_cached("SELECT pin_set FROM pin_sets WHERE namespace = ?1 AND digest = ?2")?
+        .query_row(params![namespace, set.as_bytes()], |row| row.get(0))
+        .optional()?;
+    if let Some(existing) = existing {
+        return Ok(existing);
+    }
+    connection.execute(
+        "INSERT INTO pin_sets (namespace, digest) VALUES (?1, ?2)",
+        params![namespace, set.as_bytes()],
+    )?;
+    let pin_set = connection.last_insert_rowid();
+    for pin in pins {
+        let digest = pin.content.digest();
+        connection.execute(
+            "INSERT INTO blobs (namespace, digest, size, bytes) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+            params![
+                namespace,
+                digest.as_bytes(),
+                pin.content.bytes().len() as i64,
+                in_table(&pin.content),
+            ],
+        )?;
+        connection.execute(
+            "INSERT INTO pins (namespace, pin_set, name, digest) VALUES (?1, ?2, ?3, ?4)",
+            params![namespace, pin_set, pin.name, digest.as_bytes()],
+        )?;
+    }
+    Ok(pin_set)
+}
+
+/// Writes to the call log what its rules allow.
+pub(super) fn fold_calls(
+    connection: &Connection,
+    claim: &Claim,
+    records: &[CallRecord],
+) -> Answer<()> {
+    for record in records {
+        let existing = stored::call_entry(connection, claim.place, call_log::key(record))?;
+        match call_log::judge(&claim.key, existing, record)? {
+            Change::Nothing => {}
+            Change::Intend | Change::Answer => write_call(connection, claim.place, record)?,
+        }
+    }
+    Ok(())
+}
+
+fn write_call(connection: &Connection, place: Place, record: &CallRecord) -> rusqlite::Result<()> {
+    match record {
+        CallRecord::Intend {
+            call,
+            execution,
+            request,
+            effect,
+            at_ms,
+        } => connection
+            .prepare_cached(
+                "INSERT INTO calls (namespace, run, step, attempt, ordinal, execution, request, effect, intended_at_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+                 ON CONFLICT (namespace, run, step, attempt, ordinal) DO UPDATE SET execution = excluded.execution,
+                     effect = excluded.effect, intended_at_ms = excluded.intended_at_ms",
+            )?
+            .execute(params![
+                place.namespace,
+                place.run,
+                call.step,
+                call.attempt,
+                call.ordinal,
+                execution,
+                request.as_bytes(),
+                effect,
+                *at_ms as i64,
+            ])?,
+        CallRecord::Record {
+            call, answer, at_ms, ..
+        } => connection
+            .prepare_cached(
+                "UPDATE calls SET answered_at_ms = ?6, answer_digest = ?7, answer = ?8
+                 WHERE namespace = ?1 AND run = ?2 AND step = ?3 AND attempt = ?4 AND ordinal = ?5",
+            )?
+            .execute(params![
+                place.namespace,
+                place.run,
+                call.step,
+                call.attempt,
+                call.ordinal,
+                *at_ms as i64,
+                answer.digest().as_bytes(),
+                in_table(answer),
+            ])?,
+    };
+    Ok(())
+}
+
+/// Clears before it sets, so that a batch can do both to one timer.
+pub(super) fn change_timers(
+    connection: &Connection,
+    place: Place,
+    set: &[Timer],
+    clear: &[String],
+) -> rusqlite::Result<()> {
+    for id in clear {
+        connection
+            .prepare_cached("DELETE FROM timers WHERE namespace = ?1 AND run = ?2 AND id = ?3")?
+            .execute(params![place.namespace, place.run, id])?;
+    }
+    for timer in set {
+        connection
+            .prepare_cached(
+                "INSERT INTO timers (namespace, run, id, due_at_ms) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT DO UPDATE SET due_at_ms = excluded.due_at_ms",
+            )?
+            .execute(params![
+                place.namespace,
+                place.run,
+                timer.id,
+                timer.due_at_ms as i64
+            ])?;
+    }
+    Ok(())
+}
+
+/// Delivers a message and keeps a record of it with the sender.
+pub(super) fn send(
+    connection: &Connection,
+    claim: &Claim,
+    next_seq: u64,
+    message: &Message,
+) -> Answer<()> {
+    let target = RunKey::new(Arc::clone(&claim.key.namespace), &*message.to);
+    let place = read::place(connection, &target)?;
+    deliver(
+        connection,
+        place,
+        &target,
+        &message.input_id,
+        &message.json,
+        message.at_ms,
+    )?;
+    connection
+        .prepare_cached(
+            "INSERT INTO messages (namespace, run, next_seq, target, input_id, json, at_ms)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            claim.place.namespace,
+            claim.place.run,
+            next_seq as i64,
+            message.to,
+            message.input_id,
+            message.json,
+            message.at_ms as i64,
+        ])?;
+    Ok(())
+}
+
+/// Whether the input was new.
+pub(super) fn deliver(
+    connection: &Connection,
+    place: Place,
+    run: &RunKey,
+    input_id: &str,
+    json: &str,
+    at_ms: u64,
+) -> Answer<bool> {
+    let inserted = connection
+        .prepare_cached(
+            "INSERT INTO inbox (namespace, run, input_id, json, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![
+            place.namespace,
+            place.run,
+            input_id,
+            json,
+            at_ms as i64
+        ])?;
+    if inserted == 1 {
+        return Ok(true);
+    }
+    let existing: String = connection
+        .prepare_cached(
+            "SELECT json FROM inbox WHERE namespace = ?1 AND run = ?2 AND input_id = ?3",
+        )?
+        .query_row(params![place.namespace, place.run, input_id], |row| {
+            row.get(0)
+        })?;
+    if existing == json {
+        return Ok(false);
+    }
+    Err(Trouble::Typed(CommitError::OtherInboxText {
+        run: run.clone(),
+        input_id: input_id.to_owned(),
+    }))
+}
+
+/// An input is acknowledged once.
+pub(super) fn acknowledge(
+    connection: &Connection,
+    claim: &Claim,
+    next_seq: u64,
+    input_id: &str,
+) -> Answer<()> {
+    let acknowledged = connection
+        .prepare_cached(
+            "UPDATE inbox SET acked_seq = ?4
+             WHERE namespace = ?1 AND run = ?2 AND input_id = ?3 AND acked_seq IS NULL",
+        )?
+        .execute(params![
+            claim.place.namespace,
+            claim.place.run,
+            input_id,
+            next_seq as i64
+        ])?;
+    if acknowledged == 1 {
+        return Ok(());
+    }
+    Err(Trouble::Typed(CommitError::UnknownInput {
+        run: claim.key.clone(),
+        input_id: input_id.to_owned(),
+    }))
+}
+
+/// For people who look into the table; nothing is decided by it.
+pub(super) fn now_ms() -> i64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_millis() as i64)
+}
+
+/// Only the last snapshot is of use.
+pub(super) fn replace_snapshot(
+    connection: &Connection,
+    place: Place,
+    next_seq: u64,
+    snapshot: &Snapshot,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM snapshots WHERE namespace = ?1 AND run = ?2")?
+        .execute(params![place.namespace, place.run])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO snapshots (namespace, run, next_seq, state_version, digest, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            place.namespace,
+            place.run,
+            next_seq as i64,
+            snapshot.state_version,
+            snapshot.body.digest().as_bytes(),
+            &**snapshot.body.bytes(),
+        ])?;
+    Ok(())
+}
+
+/// Seals the chain along with the status.
+pub(super) fn set_status(
+    connection: &Connection,
+    place: Place,
+    head: &Committed,
+    status: &Status,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE runs SET status = ?2, ended = ?3, sealed_seq = ?4, sealed_hash = ?5 WHERE run = ?1")?
+        .execute(params![
+            place.run,
+            status.text,
+            status.ended,
+            head.next_seq as i64,
+            head.head_hash.as_bytes(),
+        ])?;
+    Ok(())
+}

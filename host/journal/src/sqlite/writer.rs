@@ -1,0 +1,264 @@
+//! Owns the one thread that writes, and group commit.
+//!
+//! Requests that wait while a transaction is being made durable share the next one. Each has a
+//! savepoint of its own, so that a bad one fails alone, and nobody is answered before the commit.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use super::append::Ledger;
+use super::fault::{Faults, Trouble};
+use super::owners::OwnerLock;
+use crate::crash::crash_point;
+use crate::digest::Digest;
+use crate::error::{CommitError, Error};
+use crate::port::{Claim, Claimed, Committed, Created, Notice};
+use crate::record::{Batch, CallRecord, NewRun, RunKey};
+
+/// The most requests in one transaction.
+const LARGEST_GROUP: usize = 256;
+
+/// A batch with all that can be computed before the writer sees it.
+pub(super) struct Prepared {
+    pub(super) batch: Batch,
+    pub(super) bodies: Vec<Digest>,
+}
+
+type Answer<T, E> = oneshot::Sender<Result<T, E>>;
+
+/// All that the writer is ever asked for.
+pub(super) enum Request {
+    Create {
+        /// Boxed to keep the commits small, which are many more.
+        run: Box<NewRun>,
+        pin_set: Option<Digest>,
+        prepared: Prepared,
+        answer: Answer<Created, CommitError>,
+    },
+    Commit {
+        claim: Claim,
+        expected_seq: u64,
+        prepared: Prepared,
+        answer: Answer<Committed, CommitError>,
+    },
+    RecordCalls {
+        claim: Claim,
+        records: Vec<CallRecord>,
+        answer: Answer<(), CommitError>,
+    },
+    Claim {
+        run: RunKey,
+        answer: Answer<Claimed, Error>,
+    },
+    Release {
+        claim: Claim,
+        answer: Answer<(), CommitError>,
+    },
+    PutInbox {
+        run: RunKey,
+        input_id: String,
+        json: String,
+        at_ms: u64,
+        answer: Answer<bool, CommitError>,
+    },
+}
+
+/// Sends an answer once the transaction's fate is known.
+type Reply = Box<dyn FnOnce(Option<&Error>)>;
+
+/// The thread's own.
+pub(super) struct Writer {
+    connection: Connection,
+    ledger: Ledger,
+    faults: Faults,
+    notices: broadcast::Sender<Notice>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        owner: Arc<OwnerLock>,
+        faults: Faults,
+        notices: broadcast::Sender<Notice>,
+    ) -> Self {
+        Self {
+            connection,
+            ledger: Ledger::new(owner),
+            faults,
+            notices,
+        }
+    }
+
+    /// Serves until every sender is gone.
+    pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        let mut group = Vec::with_capacity(LARGEST_GROUP);
+        while let Some(first) = requests.blocking_recv() {
+            group.push(first);
+            gather(&mut requests, &mut group);
+            self.serve(&mut group);
+        }
+    }
+
+    /// Serves a group, in more than one transaction only if one of them is lost.
+    fn serve(&mut self, group: &mut Vec<Request>) {
+        let mut waiting = group.drain(..).peekable();
+        while waiting.peek().is_some() {
+            let mut replies: Vec<Reply> = Vec::with_capacity(waiting.len());
+            let outcome = self.transaction(&mut waiting, &mut replies);
+            let failure = outcome.err();
+            if failure.is_some() {
+                // What was remembered of the runs may never have become true.
+                self.ledger.forget_everything();
+            }
+            for notice in self.ledger.notices.drain(..) {
+                if failure.is_none() {
+                    // Nobody listening is no failure.
+                    let _ = self.notices.send(notice);
+                }
+            }
+            for reply in replies {
+                reply(failure.as_ref());
+            }
+        }
+    }
+
+    fn transaction(
+        &mut self,
+        waiting: &mut dyn Iterator<Item = Request>,
+        replies: &mut Vec<Reply>,
+    ) -> Result<(), Error> {
+        if let Err(error) = self.execute("BEGIN IMMEDIATE") {
+            // The store cannot be written: all that wait for it hear so.
+            waiting.for_each(|request| refuse(request, &error));
+            return Err(error);
+        }
+        for request in waiting {
+            replies.push(self.apply(request));
+            if self.connection.is_autocommit() {
+                // SQLite gave the whole transaction up, which it does when the disk is full. Those
+                // who have not been tried yet are tried again in the next one.
+                let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+                let full = rusqlite::Error::SqliteFailure(full, None);
+                return Err(self.faults.error("appending", &full));
+            }
+        }
+        crash_point("before-commit");
+        if let Err(error) = self.execute("COMMIT") {
+            let _ = self.execute("ROLLBACK");
+            return Err(error);
+        }
+        crash_point("after-commit");
+        Ok(())
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), Error> {
+        self.connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute([]))
+            .map(|_| ())
+            .map_err(|error| self.faults.error(sql, &error))
+    }
+
+    /// Applies one request within the transaction.
+    fn apply(&mut self, request: Request) -> Reply {
+        match request {
+            Request::Create {
+                run,
+                pin_set,
+                prepared,
+                answer,
+            } => self.attempt(answer, |ledger, connection| {
+                ledger.create(connection, &run, pin_set, prepared)
+            }),
+            Request::Commit {
+                claim,
+                expected_seq,
+                prepared,
+                answer,
+            } => self.attempt(answer, |ledger, connection| {
+                ledger.commit(connection, &claim, expected_seq, &prepared)
+            }),
+            Request::RecordCalls {
+                claim,
+                records,
+                answer,
+            } => self.attempt(answer, |ledger, connection| {
+                ledger.record_calls(connection, &claim, &records)
+            }),
+            Request::Claim { run, answer } => {
+                self.attempt(answer, |ledger, connection| ledger.claim(connection, &run))
+            }
+            Request::Release { claim, answer } => self.attempt(answer, |ledger, connection| {
+                ledger.release(connection, &claim)
+            }),
+            Request::PutInbox {
+                run,
+                input_id,
+                json,
+                at_ms,
+                answer,
+            } => self.attempt(answer, |ledger, connection| {
+                ledger.put_inbox(connection, &run, &input_id, &json, at_ms)
+            }),
+        }
+    }
+
+    /// Runs a piece of work within a savepoint, which is undone if the work fails.
+    fn attempt<T, E>(
+        &mut self,
+        answer: Answer<T, E>,
+        work: impl FnOnce(&mut Ledger, &Connection) -> Result<T, Trouble<E>>,
+    ) -> Reply
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+    {
+        let notices_before = self.ledger.notices.len();
+        let begun = self.execute("SAVEPOINT one_request").map_err(E::from);
+        let result = begun.and_then(|()| {
+            work(&mut self.ledger, &self.connection)
+                .map_err(|trouble| self.faults.settle("appending", trouble))
+        });
+        if result.is_err() {
+            self.ledger.forget_touched();
+            self.ledger.notices.truncate(notices_before);
+            let _ = self.execute("ROLLBACK TO one_request");
+        }
+        let _ = self.execute("RELEASE one_request");
+        Box::new(move |failure| {
+            // A caller who has gone away is not told.
+            let _ = answer.send(match (result, failure) {
+                (Ok(_), Some(failure)) => Err(failure.clone().into()),
+                (result, _) => result,
+            });
+        })
+    }
+}
+
+/// Takes what is waiting, and gives those who were just answered a moment to come back: without it
+/// the first of them would have a transaction for himself and the others would wait for the next.
+fn gather(requests: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>) {
+    while group.len() < LARGEST_GROUP {
+        match requests.try_recv() {
+            Ok(request) => group.push(request),
+            Err(_) => return,
+        }
+    }
+}
+
+/// Answers a request that was not tried.
+fn refuse(request: Request, error: &Error) {
+    fn send<T, E: From<Error>>(answer: Answer<T, E>, error: &Error) {
+        let _ = answer.send(Err(error.clone().into()));
+    }
+    match request {
+        Request::Create { answer, .. } => send(answer, error),
+        Request::Commit { answer, .. } => send(answer, error),
+        Request::RecordCalls { answer, .. } => send(answer, error),
+        Request::Claim { answer, .. } => send(answer, error),
+        Request::Release { answer, .. } => send(answer, error),
+        Request::PutInbox { answer, .. } => send(answer, error),
+    }
+}

@@ -1,0 +1,119 @@
+//! Damage is found, named, and stays where it is.
+
+use menagerie_journal::{Batch, Error, Journal as _, LARGEST_IN_TABLE, RunKey, Status};
+
+use crate::backend::{Backend, Sqlite, content, create, events, on_both, wait};
+
+on_both!(a_damaged_event_is_named_and_other_runs_go_on);
+
+async fn a_damaged_event_is_named_and_other_runs_go_on(backend: &dyn Backend) {
+    let journal = backend.open("one");
+    let (damaged, sound) = (RunKey::fresh(), RunKey::fresh());
+    for key in [&damaged, &sound] {
+        let claim = create(&*journal, key).await;
+        journal
+            .commit(&claim, 1, events(&["1", "2", "3"]))
+            .await
+            .unwrap();
+    }
+    backend.damage(&damaged, 2);
+    for error in [
+        journal.load(&damaged, 1).await.unwrap_err(),
+        journal.events(&damaged, 0, 10).await.unwrap_err(),
+        journal.verify(&damaged).await.unwrap_err(),
+    ] {
+        assert!(
+            matches!(&error, Error::Damaged { run, seq: 2, .. } if *run == damaged),
+            "{error}"
+        );
+    }
+    // What comes before it can still be read.
+    assert_eq!(journal.events(&damaged, 0, 2).await.unwrap().len(), 2);
+    assert_eq!(journal.load(&sound, 1).await.unwrap().events.len(), 4);
+    let report = journal.verify_all().await.unwrap();
+    assert_eq!((report.runs, report.events, report.engine.len()), (2, 4, 0));
+    assert_eq!(report.damaged.len(), 1);
+    assert_eq!(report.damaged[0].0, damaged);
+    create(&*journal, &RunKey::fresh()).await;
+}
+
+/// Does something to the store behind the journal's back and tells what reading the run yields then.
+fn load_after(sql: &str) -> Error {
+    wait(async {
+        let store = Sqlite::new();
+        let journal = store.open_sqlite("one");
+        let key = RunKey::fresh();
+        let claim = create(&journal, &key).await;
+        let end = Batch {
+            status: Some(Status::ended("completed")),
+            ..events(&["1", "2", "3"])
+        };
+        journal.commit(&claim, 1, end).await.unwrap();
+        assert_eq!(store.raw().execute(sql, []).unwrap(), 1, "{sql}");
+        journal.verify(&key).await.unwrap_err();
+        journal.load(&key, 1).await.unwrap_err()
+    })
+}
+
+#[test]
+fn every_kind_of_damage_names_its_event() {
+    for (sql, expected) in [
+        ("UPDATE events SET at_ms = at_ms + 1 WHERE seq = 1", 1),
+        ("UPDATE events SET type = 'other' WHERE seq = 2", 2),
+        ("UPDATE events SET hash = zeroblob(32) WHERE seq = 1", 1),
+        ("UPDATE events SET hash = zeroblob(31) WHERE seq = 1", 1),
+        (
+            "UPDATE events SET json = CAST(x'ff' AS TEXT) WHERE seq = 1",
+            1,
+        ),
+        ("DELETE FROM events WHERE seq = 0", 0),
+        ("DELETE FROM events WHERE seq = 2", 2),
+        // The last one of a run that has ended is missed as well.
+        ("DELETE FROM events WHERE seq = 3", 3),
+        ("UPDATE runs SET input_digest = zeroblob(32)", 0),
+    ] {
+        let error = load_after(sql);
+        assert!(
+            matches!(error, Error::Damaged { seq, .. } if seq == expected),
+            "{sql}: {error}"
+        );
+    }
+}
+
+#[test]
+fn damaged_content_is_named_by_its_digest() {
+    wait(async {
+        let store = Sqlite::new();
+        let journal = store.open_sqlite("one");
+        let key = RunKey::fresh();
+        let claim = create(&journal, &key).await;
+        let (small, large) = (content(100), content(LARGEST_IN_TABLE + 1));
+        let batch = Batch {
+            payloads: vec![small.clone(), large.clone()],
+            ..events(&["1"])
+        };
+        journal.commit(&claim, 1, batch).await.unwrap();
+        store
+            .raw()
+            .execute("UPDATE payloads SET bytes = x'00' WHERE size = 100", [])
+            .unwrap();
+        let error = journal.payload(&key, small.digest()).await.unwrap_err();
+        assert!(matches!(error, Error::DamagedContent { digest, .. } if digest == small.digest()));
+        let file = large_files(&store).remove(0);
+        std::fs::write(&file, "cut").unwrap();
+        let error = journal.payload(&key, large.digest()).await.unwrap_err();
+        assert!(matches!(error, Error::DamagedContent { digest, .. } if digest == large.digest()));
+        std::fs::remove_file(&file).unwrap();
+        let error = journal.payload(&key, large.digest()).await.unwrap_err();
+        assert!(matches!(error, Error::DamagedContent { digest, .. } if digest == large.digest()));
+        // The events themselves are as they were.
+        assert_eq!(journal.load(&key, 1).await.unwrap().events.len(), 2);
+    });
+}
+
+/// The files in which large content is.
+pub(crate) fn large_files(store: &Sqlite) -> Vec<std::path::PathBuf> {
+    let folders = std::fs::read_dir(store.folder.path().join("contents")).unwrap();
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap());
+    files.map(|file| file.unwrap().path()).collect()
+}
