@@ -23,14 +23,39 @@ pub(crate) struct Lock {
 
 /// One package.
 #[derive(Debug, Deserialize)]
+#[serde(from = "CarriedPackage")]
 pub(crate) struct Package {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) version: String,
-    #[serde(default)]
     pub(crate) source: Option<String>,
-    #[serde(default)]
     pub(crate) dependencies: Vec<String>,
+}
+
+/// A package as the lock carries it: an id of its own only where `name version` is not enough.
+#[derive(Deserialize)]
+struct CarriedPackage {
+    #[serde(default)]
+    id: Option<String>,
+    name: String,
+    version: String,
+    #[serde(default)]
+    source: Option<String>,
+    #[serde(default)]
+    dependencies: Vec<String>,
+}
+
+impl From<CarriedPackage> for Package {
+    fn from(carried: CarriedPackage) -> Self {
+        let plain = || format!("{} {}", carried.name, carried.version);
+        Self {
+            id: carried.id.unwrap_or_else(plain),
+            source: carried.source,
+            dependencies: carried.dependencies,
+            name: carried.name,
+            version: carried.version,
+        }
+    }
 }
 
 /// The answer, under the agent's name so that it meets no other's.

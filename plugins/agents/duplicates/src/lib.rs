@@ -2,7 +2,7 @@
 //!
 //! # Input
 //! The run's state with the answer of `lockfile` under `lockfile`; of it `roots` and of each package
-//! `id`, `name`, `version`, `source` and `dependencies`.
+//! `name`, `version`, `source`, `dependencies` and, where there is one, `id`.
 //!
 //! # Output
 //! ```json

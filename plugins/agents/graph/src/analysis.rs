@@ -28,10 +28,31 @@ pub(crate) struct Lock {
 
 /// One package.
 #[derive(Debug, Deserialize)]
+#[serde(from = "CarriedPackage")]
 pub(crate) struct Package {
     pub(crate) id: String,
-    #[serde(default)]
     pub(crate) dependencies: Vec<String>,
+}
+
+/// A package as the lock carries it: an id of its own only where `name version` is not enough.
+#[derive(Deserialize)]
+struct CarriedPackage {
+    #[serde(default)]
+    id: Option<String>,
+    name: String,
+    version: String,
+    #[serde(default)]
+    dependencies: Vec<String>,
+}
+
+impl From<CarriedPackage> for Package {
+    fn from(carried: CarriedPackage) -> Self {
+        let plain = || format!("{} {}", carried.name, carried.version);
+        Self {
+            id: carried.id.unwrap_or_else(plain),
+            dependencies: carried.dependencies,
+        }
+    }
 }
 
 /// What the flow file may say to this agent.

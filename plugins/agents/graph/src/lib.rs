@@ -1,8 +1,8 @@
 //! `graph` measures the dependency graph of a lock file: depth, fan-in, the crates most depended on.
 //!
 //! # Input
-//! The run's state with the answer of `lockfile` under `lockfile`; of it `roots` and of each package `id`
-//! and `dependencies`.
+//! The run's state with the answer of `lockfile` under `lockfile`; of it `roots` and of each package
+//! `name`, `version`, `dependencies` and, where there is one, `id`.
 //!
 //! # Output
 //! ```json

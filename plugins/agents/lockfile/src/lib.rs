@@ -15,15 +15,16 @@
 //!   "dependency_count": 1,
 //!   "roots": ["app 0.1.0"],
 //!   "packages": [
-//!     {"id": "app 0.1.0", "name": "app", "version": "0.1.0", "dependencies": ["log 0.4.8"]},
-//!     {"id": "log 0.4.8", "name": "log", "version": "0.4.8", "source": "registry+…", "checksum": "14b6…"}
+//!     {"name": "app", "version": "0.1.0", "dependencies": ["log 0.4.8"]},
+//!     {"name": "log", "version": "0.4.8", "source": "registry+…", "checksum": "14b6…"}
 //!   ],
 //!   "unused_patches": ["quote 1.0.1"]
 //! }}
 //! ```
-//! `packages` are ordered by name, version and source. An `id` is `name version`, with ` (source)` behind
-//! it where two packages differ in nothing else. `source`, `checksum`, `dependencies` and `unused_patches`
-//! are left out where there are none. `roots` are the packages that everything else is there for.
+//! `packages` are ordered by name, version and source. What `roots` and `dependencies` call a package is
+//! its id: `name version`, or `name version (source)` where two packages differ in their source alone;
+//! only those carry it as `id`. `source`, `checksum`, `dependencies` and `unused_patches` are left out
+//! where there are none. `roots` are the packages that everything else is there for.
 //!
 //! # Faults
 //! `invalid-input` for a text that is no lock file. The message names line and column of the first

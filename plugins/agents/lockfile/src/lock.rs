@@ -7,7 +7,7 @@ use serde::Serialize;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use self::resolution::{full_id, ids, resolve_all, roots};
+use self::resolution::{full_id, ids, plain_id, resolve_all, roots};
 use crate::document::{self, Places, Problem, kind_of, quoted, string_of, value_of};
 
 mod resolution;
@@ -39,8 +39,10 @@ pub(crate) struct Lock {
 /// One package.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Package {
-    /// `name version`, and ` (source)` where two packages differ in nothing else.
-    pub(crate) id: String,
+    /// `name version (source)` where two packages differ in their source alone. Absent where it is
+    /// `name version`: a large lock file would pass the limit on an answer's values otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id: Option<String>,
     pub(crate) name: String,
     pub(crate) version: String,
     /// Where it comes from, as the lock file says it; absent for a package from a path.
@@ -106,7 +108,7 @@ pub(crate) fn read(text: &str) -> Result<Lock, Vec<Problem>> {
         .zip(&resolved)
         .zip(&ids)
         .map(|((entry, targets), id)| Package {
-            id: id.clone(),
+            id: (*id != plain_id(entry)).then(|| id.clone()),
             name: entry.name.to_owned(),
             version: entry.version.to_owned(),
             source: entry.source.map(str::to_owned),

@@ -320,4 +320,6 @@ impl<'view> Ids<'view> {
 }
 
 #[cfg(test)]
+mod endings;
+#[cfg(test)]
 mod tests;

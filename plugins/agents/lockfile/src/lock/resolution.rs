@@ -98,11 +98,16 @@ fn is_source(of_package: Option<&str>, named: &str) -> bool {
     })
 }
 
+/// The id that is enough for almost every package.
+pub(super) fn plain_id(entry: &Entry<'_>) -> String {
+    format!("{} {}", entry.name, entry.version)
+}
+
 /// The id that format 1 uses everywhere.
 pub(super) fn full_id(entry: &Entry<'_>) -> String {
     match entry.source {
         Some(source) => format!("{} {} ({source})", entry.name, entry.version),
-        None => format!("{} {}", entry.name, entry.version),
+        None => plain_id(entry),
     }
 }
 
@@ -112,7 +117,7 @@ pub(super) fn ids(entries: &[Entry<'_>]) -> Vec<String> {
         *uses.entry((entry.name, entry.version)).or_default() += 1;
     }
     let id = |entry: &Entry<'_>| match uses.get(&(entry.name, entry.version)) {
-        Some(1) => format!("{} {}", entry.name, entry.version),
+        Some(1) => plain_id(entry),
         _ => full_id(entry),
     };
     entries.iter().map(id).collect()

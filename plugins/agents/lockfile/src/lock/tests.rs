@@ -24,7 +24,13 @@ fn first_problem(text: &str) -> (usize, usize, String) {
 fn package<'lock>(lock: &'lock Lock, id: &str) -> &'lock Package {
     lock.packages
         .iter()
-        .find(|package| package.id == id)
+        .find(|package| {
+            package
+                .id
+                .clone()
+                .unwrap_or_else(|| format!("{} {}", package.name, package.version))
+                == id
+        })
         .unwrap()
 }
 

@@ -9,7 +9,16 @@ use super::{Config, Lock, Sources, judge};
 
 const PUBLIC: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
-fn sources_of(packages: serde_json::Value, config: &Config) -> Sources {
+/// What is found about packages that are written down by their id.
+fn sources_of(mut packages: serde_json::Value, config: &Config) -> Sources {
+    for package in packages.as_array_mut().unwrap() {
+        let id = package["id"].as_str().unwrap().to_owned();
+        let (name, version) = id.split_once(' ').unwrap();
+        package["name"] = json!(name);
+        package["version"] = json!(version);
+        // Only an id that is more than name and version is carried.
+        package.as_object_mut().unwrap().remove("id");
+    }
     let lock: Lock =
         serde_json::from_value(json!({"roots": ["app 1.0.0"], "packages": packages})).unwrap();
     judge(&lock, config).sources
@@ -111,5 +120,16 @@ fn a_password_in_an_address_is_not_passed_on() {
     assert_eq!(
         sources.git.first().unwrap().url,
         "https://…@example.org/g@2"
+    );
+}
+
+#[test]
+fn a_package_that_carries_an_id_is_called_by_it() {
+    let packages =
+        json!([{"id": "a 1.0.0 (path+x)", "name": "a", "version": "1.0.0", "source": "path+x"}]);
+    let lock: Lock = serde_json::from_value(json!({"packages": packages})).unwrap();
+    assert_eq!(
+        judge(&lock, &Config::default()).sources.path,
+        ["a 1.0.0 (path+x)"]
     );
 }
