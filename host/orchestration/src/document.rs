@@ -32,6 +32,17 @@ impl Document {
     }
 }
 
+/// Reads an optional field that is there: a document may be `null`, which is not the same as none.
+///
+/// To be used with `default`, for the field that is not there.
+pub(crate) fn present<'de, D, R>(from: R) -> Result<Option<D>, R::Error>
+where
+    D: Deserialize<'de>,
+    R: serde::Deserializer<'de>,
+{
+    D::deserialize(from).map(Some)
+}
+
 impl From<Value> for Document {
     fn from(value: Value) -> Self {
         Self(Arc::new(value))

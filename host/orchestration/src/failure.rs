@@ -16,7 +16,12 @@ pub struct Failure<D = Document> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_ms: Option<u32>,
     /// What the guest said beyond the message.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default = "Option::default",
+        bound(deserialize = "D: Deserialize<'de>"),
+        deserialize_with = "crate::document::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub details: Option<D>,
 }
 

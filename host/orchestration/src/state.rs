@@ -20,12 +20,42 @@ pub struct State(Arc<BTreeMap<String, Entry>>);
 
 /// A key's value: a whole document, or the value of `key` in it. Keeping the document whole saves
 /// copying every output once more.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(from = "WrittenEntry")]
 struct Entry {
     writer: StepNo,
     document: Document,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<String>,
+}
+
+/// An entry in a snapshot: its value alone, lest a document be written once for each of its keys.
+#[derive(Serialize, Deserialize)]
+struct WrittenEntry<V = Document> {
+    writer: StepNo,
+    value: V,
+}
+
+impl Serialize for Entry {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let (writer, value) = (self.writer, self.value());
+        WrittenEntry { writer, value }.serialize(to)
+    }
+}
+
+impl From<WrittenEntry> for Entry {
+    fn from(written: WrittenEntry) -> Self {
+        Self {
+            writer: written.writer,
+            document: written.value,
+            key: None,
+        }
+    }
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.writer == other.writer && self.value() == other.value()
+    }
 }
 
 impl Entry {
@@ -176,6 +206,19 @@ mod tests {
         let state = written(3, json!({"a": {"b": 1}, "c": null}));
         let text = serde_json::to_string(&state).unwrap();
         assert_eq!(serde_json::from_str::<State>(&text).unwrap(), state);
+    }
+
+    #[test]
+    fn a_snapshot_of_a_state_holds_each_value_once() {
+        let object: Map<String, Value> = (0..100)
+            .map(|key| (format!("key{key}"), json!("value")))
+            .collect();
+        let text = serde_json::to_string(&written(1, Value::Object(object))).unwrap();
+        assert_eq!(
+            text.matches("value\"").count(),
+            200,
+            "100 names, 100 values"
+        );
     }
 
     fn any_state() -> impl Strategy<Value = State> {

@@ -84,6 +84,11 @@ pub struct StepView {
     /// Counts from 1; 0 before the first.
     pub attempt: u32,
     /// Present when completed since the last decision.
+    #[serde(
+        default,
+        deserialize_with = "crate::document::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub output: Option<Document>,
     /// How sure the guest was.
     pub confidence: Option<f64>,

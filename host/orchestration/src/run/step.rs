@@ -88,6 +88,11 @@ pub enum StepKind {
         /// In the order that the aggregator sees.
         members: Vec<StepNo>,
         /// Laid over the aggregator's configuration.
+        #[serde(
+            default,
+            deserialize_with = "crate::document::present",
+            skip_serializing_if = "Option::is_none"
+        )]
         config: Option<Document>,
     },
 }
@@ -130,6 +135,11 @@ pub struct Step {
     /// The decision that asked for it.
     pub decision: u32,
     /// Given by the strategy instead of the state.
+    #[serde(
+        default,
+        deserialize_with = "crate::document::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub given: Option<Document>,
     /// What the step sees: the state of its decision, and what its dependencies made of it.
     /// Empty once it has ended.
@@ -143,6 +153,11 @@ pub struct Step {
     /// Whether a join takes its output, so that the state does not.
     pub joined: bool,
     /// The answer.
+    #[serde(
+        default,
+        deserialize_with = "crate::document::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub output: Option<Document>,
     /// How sure the guest was.
     pub confidence: Option<f64>,
