@@ -91,7 +91,9 @@ pub fn encode(recorded: &Recorded) -> Result<Encoded, WireError> {
             return Ok(Written::Inline(RawValue::from_string(text)?));
         }
         let digest = digest(text.as_bytes());
-        payloads.push((digest.clone(), text));
+        if !payloads.iter().any(|(known, _)| *known == digest) {
+            payloads.push((digest.clone(), text));
+        }
         Ok::<_, WireError>(Written::Payload(digest))
     })?;
     let text = serde_json::to_string(&Envelope {
