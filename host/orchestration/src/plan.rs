@@ -409,3 +409,43 @@ fn check_cycles(decision: &Decision) -> Result<(), DecisionError> {
     cycle.push(step.to_owned());
     Err(DecisionError::Cycle { cycle })
 }
+
+/// The decision's steps, then its joins, by index, each after those of them that it waits for;
+/// otherwise in the order in which the decision names them.
+pub(crate) fn order(decision: &Decision) -> Vec<usize> {
+    let count = decision.start.len() + decision.joins.len();
+    if decision.after.is_empty() && decision.joins.is_empty() {
+        return (0..count).collect();
+    }
+    let ids = decision.start.iter().map(|request| request.id.as_str());
+    let ids = ids.chain(decision.joins.iter().map(|join| join.id.as_str()));
+    let index: BTreeMap<&str, usize> = ids.enumerate().map(|(index, id)| (id, index)).collect();
+    let mut edges: BTreeSet<(usize, usize)> = BTreeSet::new();
+    let waits = decision.after.iter().map(|wait| (&wait.step, &wait.after));
+    let joins = decision.joins.iter().map(|join| (&join.id, &join.members));
+    for (step, after) in waits.chain(joins) {
+        let Some(step) = index.get(step.as_str()) else {
+            continue;
+        };
+        let targets = after.iter().filter_map(|id| index.get(id.as_str()));
+        edges.extend(targets.map(|target| (*target, *step)));
+    }
+    let mut missing = vec![0_usize; count];
+    for (_, step) in &edges {
+        missing[*step] += 1;
+    }
+    let mut free: BTreeSet<usize> = (0..count).filter(|index| missing[*index] == 0).collect();
+    let mut order = Vec::with_capacity(count);
+    while let Some(next) = free.pop_first() {
+        order.push(next);
+        for (_, dependent) in edges.range((next, 0)..(next + 1, 0)) {
+            missing[*dependent] -= 1;
+            if missing[*dependent] == 0 {
+                free.insert(*dependent);
+            }
+        }
+    }
+    // A cycle is refused before; should one come out of a journal, its steps come last.
+    order.extend((0..count).filter(|index| missing[*index] > 0));
+    order
+}

@@ -12,6 +12,7 @@ use crate::event::{
     AfterFailure, Answer, CallOf, EndStatus, Event, Recorded, StepNo, StepResult, Trigger,
 };
 use crate::failure::Failure;
+use crate::plan;
 use crate::state::State;
 use crate::time::Timestamp;
 use crate::view::{HISTORY_IN_VIEW, HistoryEntry};
@@ -81,7 +82,10 @@ impl Run {
             Event::Escalated { step, reason, .. } => self.escalate(*step, reason),
             Event::Answered { step, answer, .. } => self.answer(*step, answer, at),
             Event::Paused { .. } => self.data.paused = true,
-            Event::Unpaused { .. } => self.data.paused = false,
+            Event::Unpaused { .. } => {
+                self.data.paused = false;
+                self.data.reissued_in_pause = false;
+            }
             Event::InputRefused { .. } => {}
             Event::RunEnded {
                 status,
@@ -113,6 +117,9 @@ impl Run {
     }
 
     fn request_decision(&mut self, decision: u32, trigger: Trigger, at: Timestamp) {
+        if self.asks_idly() {
+            self.data.used_steps += 1;
+        }
         let view = self.view(decision, trigger);
         let data = &mut self.data;
         data.decisions = decision;
@@ -134,6 +141,12 @@ impl Run {
             Some(pending) => pending.view.state.clone(),
             None => self.data.state.clone(),
         };
+        // What ended while the strategy decided was not in its view: it counts as ended after it.
+        let meanwhile = &self.data.ended_since_decision;
+        let failed = meanwhile.iter().any(|no| {
+            let step = self.data.steps.get(no);
+            step.is_some_and(|step| step.status == StepStatus::Failed)
+        });
         self.data.waking = Some(Waking {
             wake: answer.wake.clone(),
             on_failure: answer.wake_on_failure,
@@ -144,15 +157,21 @@ impl Run {
                 }
                 _ => None,
             },
-            ended: 0,
-            failed: false,
+            ended: u32::try_from(meanwhile.len()).unwrap_or(u32::MAX),
+            failed,
         });
         let first = StepNo(self.data.last_step.0 + 1);
-        for request in &answer.start {
-            self.create(self.requested_step(request, decision, &seen));
-        }
-        for join in &answer.joins {
-            self.create(self.join_step(join, decision, &seen));
+        // A step is numbered after those that it waits for: of two writers of a key the later
+        // number stands, and that must be the one that saw the other's output.
+        for index in plan::order(answer) {
+            let step = match answer.start.get(index) {
+                Some(request) => self.requested_step(request, decision, &seen),
+                None => match answer.joins.get(index - answer.start.len()) {
+                    Some(join) => self.join_step(join, decision, &seen),
+                    None => continue,
+                },
+            };
+            self.create(step);
         }
         self.wire(answer, first, at);
         self.prune();
@@ -371,8 +390,7 @@ impl Run {
             return;
         };
         let runs = match step.kind {
-            StepKind::Join { .. } => true,
-            StepKind::Route | StepKind::Retry => step.broken_by.is_none(),
+            StepKind::Join { .. } | StepKind::Route | StepKind::Retry => step.broken_by.is_none(),
             StepKind::Skip | StepKind::Escalate => false,
         };
         if runs {
@@ -427,7 +445,8 @@ impl Run {
     ) {
         self.leave_agent(no);
         let data = &mut self.data;
-        let Some(step) = data.steps.get_mut(&no) else {
+        let ready = data.steps.get_mut(&no);
+        let Some(step) = ready.filter(|step| step.status == StepStatus::Ready) else {
             return;
         };
         data.finished_attempts += 1;
@@ -465,6 +484,8 @@ impl Run {
             Some(AfterFailure::Retry { at: until }) => {
                 step.status = StepStatus::Backoff { until: *until };
                 data.active.insert(no);
+                // Used now, so that attempts scheduled at once cannot exceed the limit together.
+                data.used_steps += 1;
                 if let Some(record) = data.agents.get_mut(&step.agent) {
                     record.counts.in_error += 1;
                 }
@@ -502,7 +523,6 @@ impl Run {
                 };
                 step.retries += 1;
                 data.retries += 1;
-                data.used_steps += 1;
                 if let Some(record) = data.agents.get_mut(&step.agent) {
                     record.counts.retries += 1;
                 }
@@ -512,6 +532,7 @@ impl Run {
     }
 
     fn reissue_call(&mut self, call: CallOf, execution: u32) {
+        self.data.reissued_in_pause = self.data.paused;
         match call {
             CallOf::Decision(_) => {
                 if let Some(pending) = &mut self.data.pending {
@@ -566,7 +587,8 @@ impl Run {
     /// The step has ended: its output goes to the state, and who waited for it goes on.
     fn finish(&mut self, no: StepNo, status: StepStatus, at: Timestamp) {
         let data = &mut self.data;
-        let Some(step) = data.steps.get_mut(&no) else {
+        let unended = data.steps.get_mut(&no);
+        let Some(step) = unended.filter(|step| !step.status.is_final()) else {
             return;
         };
         step.status = status;
@@ -602,6 +624,10 @@ impl Run {
         }
         let broken = breaks(step);
         let dependents = std::mem::take(&mut step.dependents);
+        let members = match &step.kind {
+            StepKind::Join { members, .. } => members.clone(),
+            _ => Vec::new(),
+        };
         for set in [
             &mut data.active,
             &mut data.unended,
@@ -612,6 +638,11 @@ impl Run {
         }
         data.ended_since_decision.push(no);
         data.ended_steps.push_back(no);
+        for member in members {
+            if self.data.held.remove(&member) {
+                self.forget(member);
+            }
+        }
         for dependent in dependents {
             self.tell(dependent, no, &leaves, broken.as_ref(), at);
         }
@@ -647,24 +678,34 @@ impl Run {
 
     /// Forgets the oldest ended steps, so that a run's state does not grow with its length.
     fn prune(&mut self) {
-        let data = &mut self.data;
-        while data.ended_steps.len() > ENDED_STEPS_KEPT {
-            let Some(no) = data.ended_steps.pop_front() else {
+        // What the strategy has not been shown is not old, however much of it there is.
+        let unseen = self.data.ended_since_decision.len();
+        while self.data.ended_steps.len() > ENDED_STEPS_KEPT.max(unseen) {
+            let Some(no) = self.data.ended_steps.pop_front() else {
                 return;
             };
-            // A member is kept by its join, which comes after it and still needs its output.
-            let needed = data.unended.iter().any(|waiting| {
-                data.steps
-                    .get(waiting)
-                    .is_some_and(|step| is_member(step, no))
-            });
-            if needed {
-                data.ended_steps.push_front(no);
-                return;
+            if self.is_needed(no) {
+                self.data.held.insert(no);
+            } else {
+                self.forget(no);
             }
-            if let Some(step) = data.steps.remove(&no) {
-                data.ids.remove(&step.id);
-            }
+        }
+    }
+
+    /// Whether a join that has not ended needs the step's output.
+    fn is_needed(&self, no: StepNo) -> bool {
+        let data = &self.data;
+        let joined = data.steps.get(&no).is_some_and(|step| step.joined);
+        joined
+            && data.unended.iter().any(|join| {
+                let join = data.steps.get(join);
+                join.is_some_and(|join| is_member(join, no))
+            })
+    }
+
+    fn forget(&mut self, no: StepNo) {
+        if let Some(step) = self.data.steps.remove(&no) {
+            self.data.ids.remove(&step.id);
         }
     }
 

@@ -162,6 +162,11 @@ struct RunData {
     seed: u64,
     limits: RunLimits,
     pins: Pins,
+    #[serde(
+        default,
+        deserialize_with = "crate::document::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     input: Option<Document>,
     /// Events applied so far.
     next_seq: u64,
@@ -182,9 +187,12 @@ struct RunData {
     due: BTreeSet<StepNo>,
     /// Ended, oldest first.
     ended_steps: VecDeque<StepNo>,
+    /// Members that ended long ago, kept for a join that has not.
+    held: BTreeSet<StepNo>,
     agents: BTreeMap<String, AgentRecord>,
     history: VecDeque<HistoryEntry>,
-    /// Units of `max_steps` used: attempts, joins and skips.
+    /// Units of `max_steps` used: attempts (a retry when it is scheduled), joins, skips, and
+    /// decisions that were asked for though nothing had ended.
     used_steps: u32,
     finished_attempts: u32,
     failed_attempts: u32,
@@ -195,9 +203,16 @@ struct RunData {
     current_step: Option<(String, Option<f64>)>,
     ended_since_decision: Vec<StepNo>,
     paused: bool,
+    /// Calls were issued again during this pause: none of them can have begun since.
+    reissued_in_pause: bool,
     spent: Spent,
     collisions: Vec<Collision>,
     end: Option<Ended>,
+    #[serde(
+        default,
+        deserialize_with = "crate::document::present",
+        skip_serializing_if = "Option::is_none"
+    )]
     output: Option<Document>,
 }
 
@@ -238,7 +253,7 @@ impl Run {
                 self.record(now, &cause, event, &mut recorded);
             }
         }
-        while let Some(event) = self.settle() {
+        while let Some(event) = self.settle(now.max(self.data.last_at)) {
             self.record(now, &cause, event, &mut recorded);
         }
         recorded

@@ -82,7 +82,7 @@ impl Run {
         timers
     }
 
-    /// An outstanding call, spelled out.
+    /// An outstanding call, spelled out; none for any other.
     #[must_use]
     pub fn call(&self, id: CallId) -> Option<Call> {
         match id.of {
@@ -93,6 +93,14 @@ impl Run {
 
     fn decision_call(&self, id: CallId) -> Option<Call> {
         let pending = self.data.pending.as_ref()?;
+        let outstanding = CallId {
+            of: CallOf::Decision(self.data.decisions),
+            attempt: pending.attempt,
+            execution: pending.execution,
+        };
+        if id != outstanding || pending.retry_at.is_some() {
+            return None;
+        }
         Some(Call {
             id,
             step: format!("decision-{}", self.data.decisions),
@@ -116,6 +124,10 @@ impl Run {
 
     fn step_call(&self, id: CallId, no: StepNo) -> Option<Call> {
         let step = self.data.steps.get(&no)?;
+        let current = step.attempt == id.attempt && step.execution == id.execution;
+        if step.status != StepStatus::Ready || !current {
+            return None;
+        }
         let call = Call {
             id,
             step: step.id.clone(),

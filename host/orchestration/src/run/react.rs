@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::step::{Step, StepStatus};
+use super::step::{Step, StepKind, StepStatus};
 use super::{MAX_DECISION_ATTEMPTS, MAX_EXECUTIONS, Run};
 use crate::decision::Decision;
 use crate::document::Document;
@@ -87,7 +87,9 @@ impl Run {
             known: &self.data.ids,
             steps_left: self.steps_left(),
             max_steps: self.data.limits.max_steps,
-            anything_runs: !self.data.unended.is_empty(),
+            // The strategy answers the view that it was shown: what ended since then still ran.
+            anything_runs: !self.data.unended.is_empty()
+                || !self.data.ended_since_decision.is_empty(),
         }
     }
 
@@ -122,6 +124,7 @@ impl Run {
     /// The failure behind a failed ending: that of the newest failed step, told with the ending's reason.
     fn blame(&self, reason: &str) -> Failure {
         let ended = self.data.ended_steps.iter().rev();
+        let ended = ended.chain(self.data.held.iter().rev());
         let mut failed = ended
             .filter_map(|no| self.data.steps.get(no))
             .filter(|step| step.status == StepStatus::Failed);
@@ -231,8 +234,12 @@ impl Run {
         if failure.code == "escalate" {
             return AfterFailure::Escalate;
         }
-        let Some(agent) = self.flow.agent(&step.agent) else {
-            // An aggregator: its answer depends on nothing but its input.
+        let agent = match step.kind {
+            // An aggregator's answer depends on nothing but its input.
+            StepKind::Join { .. } => None,
+            _ => self.flow.agent(&step.agent),
+        };
+        let Some(agent) = agent else {
             return AfterFailure::Fail;
         };
         let may_start = self.steps_left() > 0;
@@ -288,10 +295,8 @@ impl Run {
                 let attempt = attempt.unwrap_or_default() + 1;
                 vec![Event::CallRetried { call, attempt }]
             }
-            TimerId::Wake(_) => match self.wake_by_timer() {
-                Some(event) => vec![event],
-                None => Vec::new(),
-            },
+            // `settle` sees by the time that the strategy is to be asked.
+            TimerId::Wake(_) => Vec::new(),
         }
     }
 
@@ -301,6 +306,9 @@ impl Run {
     /// done nothing, and must not be counted as one that kills its host.
     fn on_recovered(&self, now: Timestamp) -> Vec<Event> {
         let mut events = Vec::new();
+        if self.data.paused && self.data.reissued_in_pause {
+            return events;
+        }
         if let Some(pending) = &self.data.pending
             && pending.retry_at.is_none()
         {
@@ -318,7 +326,17 @@ impl Run {
             }
         }
         let width = usize::try_from(self.data.limits.max_concurrent).unwrap_or(usize::MAX);
-        for step in self.in_admission_order().into_iter().take(width) {
+        let mut running: BTreeMap<&str, u32> = BTreeMap::new();
+        let could_run = self.in_admission_order().into_iter().filter(|step| {
+            let max_load = match self.flow.agent(&step.agent) {
+                Some(agent) => agent.max_load,
+                None => u32::MAX,
+            };
+            let running = running.entry(&step.agent).or_default();
+            *running += 1;
+            *running <= max_load
+        });
+        for step in could_run.take(width) {
             if step.execution < MAX_EXECUTIONS {
                 events.push(reissued(
                     CallOf::Step(step.no),
@@ -414,6 +432,7 @@ impl Run {
             steps.map(|step| step.id.clone()).collect::<Vec<_>>()
         };
         let no = match step {
+            Some(_) if self.data.waiting.is_empty() => return Err(AnswerError::NothingWaits),
             Some(id) => {
                 let no = self.data.ids.get(id).copied();
                 no.filter(|no| self.data.waiting.contains(no))
@@ -428,8 +447,19 @@ impl Run {
                 _ => return Err(AnswerError::WhichStep { waiting: waiting() }),
             },
         };
+        let joins = self
+            .data
+            .steps
+            .get(&no)
+            .is_some_and(|step| matches!(step.kind, StepKind::Join { .. }));
         match answer {
-            Answer::Reroute { agent } if self.flow.agent(agent).is_none() => {
+            Answer::Reroute { agent } if joins && !self.flow.aggregators.contains_key(agent) => {
+                Err(AnswerError::UnknownAggregator {
+                    aggregator: agent.clone(),
+                    known: self.flow.aggregators.keys().cloned().collect(),
+                })
+            }
+            Answer::Reroute { agent } if !joins && self.flow.agent(agent).is_none() => {
                 Err(AnswerError::UnknownAgent {
                     agent: agent.clone(),
                     known: self
@@ -475,6 +505,14 @@ pub enum AnswerError {
     UnknownAgent {
         /// What was named.
         agent: String,
+        /// Those there are.
+        known: Vec<String>,
+    },
+    /// A reroute of a join to an aggregator that is not there.
+    #[error("the flow has no aggregator `{aggregator}`; it has {}", .known.join(", "))]
+    UnknownAggregator {
+        /// What was named.
+        aggregator: String,
         /// Those there are.
         known: Vec<String>,
     },

@@ -5,10 +5,11 @@ use super::{Run, Waking};
 use crate::decision::Wake;
 use crate::event::{EndStatus, Event, Trigger};
 use crate::failure::Failure;
+use crate::time::Timestamp;
 
 impl Run {
     /// The next event that is due, if any. Never due twice: each takes its own cause away.
-    pub(super) fn settle(&self) -> Option<Event> {
+    pub(super) fn settle(&self, now: Timestamp) -> Option<Event> {
         let data = &self.data;
         if data.input.is_none() || data.end.is_some() {
             return None;
@@ -21,15 +22,9 @@ impl Run {
         }
         let trigger = match &data.waking {
             None => Trigger::Start,
-            Some(waking) => self.woken(waking)?,
+            Some(waking) => self.woken(waking, now)?,
         };
         Some(self.next_decision(trigger))
-    }
-
-    /// The event of a wake timer that fired.
-    pub(super) fn wake_by_timer(&self) -> Option<Event> {
-        let waits = self.data.pending.is_none() && !self.data.paused;
-        waits.then(|| self.next_decision(Trigger::Wake))
     }
 
     fn next_decision(&self, trigger: Trigger) -> Event {
@@ -38,12 +33,14 @@ impl Run {
             let message = format!(
                 "the strategy was asked {limit} times without ending the run (limits.max_decisions)"
             );
-            return Event::RunEnded {
-                status: EndStatus::Failed,
-                reason: message.clone(),
-                output: None,
-                error: Some(Failure::new("too_many_decisions", message)),
-            };
+            return limit_reached("too_many_decisions", message);
+        }
+        if self.asks_idly() && self.steps_left() == 0 {
+            let limit = self.data.limits.max_steps;
+            let message = format!(
+                "the strategy wakes though nothing has ended, and the run has used all of its {limit} steps (limits.max_steps)"
+            );
+            return limit_reached("too_many_steps", message);
         }
         Event::DecisionRequested {
             decision: self.data.decisions + 1,
@@ -51,7 +48,14 @@ impl Run {
         }
     }
 
-    fn woken(&self, waking: &Waking) -> Option<Trigger> {
+    /// Whether the strategy is asked again though no step has ended since it was asked last. Such
+    /// a decision uses a unit of `max_steps`: a strategy that wakes itself for ever must not have
+    /// a run that is longer than its limits say.
+    pub(super) fn asks_idly(&self) -> bool {
+        self.data.decisions > 0 && self.data.ended_since_decision.is_empty()
+    }
+
+    fn woken(&self, waking: &Waking, now: Timestamp) -> Option<Trigger> {
         if waking.on_failure && waking.failed {
             return Some(Trigger::Failure);
         }
@@ -60,10 +64,23 @@ impl Run {
             Wake::AnyFinished => waking.ended > 0 || nothing_left,
             Wake::AllFinished => nothing_left,
             Wake::These(_) => waking.these.is_empty() || nothing_left,
-            // Without anything that ran, the timer alone wakes.
-            Wake::Timer(_) => nothing_left && waking.ended > 0,
+            // Without anything that ran, the timer alone wakes. Asking here rather than when the
+            // timer fires lets the strategy see whatever else has come at the same time.
+            Wake::Timer(_) => {
+                let due = waking.due.is_some_and(|due| due <= now);
+                due || (nothing_left && waking.ended > 0)
+            }
         };
         woken.then_some(Trigger::Wake)
+    }
+}
+
+fn limit_reached(code: &str, message: String) -> Event {
+    Event::RunEnded {
+        status: EndStatus::Failed,
+        reason: message.clone(),
+        output: None,
+        error: Some(Failure::new(code, message)),
     }
 }
 

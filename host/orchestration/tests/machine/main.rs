@@ -1,0 +1,23 @@
+//! The machine of one run, told as stories and attacked with arbitrary inputs.
+//!
+//! `story` holds the simulator: virtual time, scripted answers, and the invariants of
+//! `invariants` checked after every step of every test.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod bounds;
+mod decisions;
+mod escalations;
+mod failures;
+mod flows;
+mod invariants;
+mod joins;
+mod limits;
+mod order;
+mod properties;
+mod random;
+mod recovery;
+mod story;
+mod time;
+mod views;
+mod wakes;
+mod wire;
