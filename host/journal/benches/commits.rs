@@ -188,16 +188,11 @@ async fn many(sqlite: &Arc<dyn Journal>, memory: &Arc<dyn Journal>, folder: &Pat
     for _ in 0..5 {
         let syncs = (0..200).map(|_| disk.overwrite_and_sync()).collect();
         let ours = rate(sqlite, 300).await;
-        // One sync for all 64 is what group commit could reach at best.
-        rounds.push((ours, WRITERS as f64 / median(syncs) * 1e6));
+        // At best, one sync serves all 64, and nothing costs more than without a disk.
+        let one_sync_for_all = WRITERS as f64 / median(syncs) * 1e6;
+        rounds.push((ours, rate(memory, 1000).await.min(one_sync_for_all)));
     }
     rounds.sort_unstable_by(|a, b| (a.0 / a.1).total_cmp(&(b.0 / b.1)));
     let (ours, reference) = rounds[rounds.len() / 2];
     tell("commit_rate_64", ours, "entries/s", reference);
-    tell(
-        "commit_rate_64_over_memory",
-        ours,
-        "entries/s",
-        rate(memory, 3000).await,
-    );
 }

@@ -99,7 +99,11 @@ pub(super) fn connect(
             .map_err(sql)?
             .into();
         connection
-            .query_row(&format!("PRAGMA max_page_count = {}", limit / page), [], |_| Ok(()))
+            .query_row(
+                &format!("PRAGMA max_page_count = {}", limit / page),
+                [],
+                |_| Ok(()),
+            )
             .map_err(sql)?;
     }
     Ok(connection)

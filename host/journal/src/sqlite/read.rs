@@ -244,17 +244,18 @@ pub(super) fn load(connection: &Connection, key: &RunKey, state_version: u32) ->
     let snapshot = snapshot(connection, place, state_version)?;
     let from = snapshot.as_ref().map_or(0, |snapshot| snapshot.next_seq);
     let events = events(connection, place, key, from, usize::MAX)?;
-    let head_hash = match events.last() {
-        Some(event) => event.hash,
-        None => head(connection, place, key)?.head_hash,
-    };
+    let head = head(connection, place, key)?;
+    if head.next_seq < from {
+        let reason = "it is missing, though there is a snapshot of the state after it";
+        return Err(ChainCheck::new(key, head).damaged(reason.to_owned()).into());
+    }
     Ok(Loaded {
         row: run(connection, key)?,
         snapshot,
         events,
         timers: timers(connection, place)?,
         inbox: inbox(connection, place, 0)?,
-        head_hash,
+        head_hash: head.head_hash,
     })
 }
 

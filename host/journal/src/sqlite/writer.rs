@@ -4,6 +4,7 @@
 //! savepoint of its own, so that a bad one fails alone, and nobody is answered before the commit.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::{broadcast, mpsc, oneshot};
@@ -25,6 +26,10 @@ pub(super) struct Prepared {
     pub(super) batch: Batch,
     pub(super) bodies: Vec<Digest>,
 }
+
+/// How long after one request another may follow to be in the same group; a small part of what even
+/// a fast disk takes for a sync.
+const PATIENCE: Duration = Duration::from_micros(20);
 
 type Answer<T, E> = oneshot::Sender<Result<T, E>>;
 
@@ -94,9 +99,11 @@ impl Writer {
     /// Serves until every sender is gone.
     pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut group = Vec::with_capacity(LARGEST_GROUP);
+        let mut expected = 1;
         while let Some(first) = requests.blocking_recv() {
             group.push(first);
-            gather(&mut requests, &mut group);
+            gather(&mut requests, &mut group, expected);
+            expected = group.len();
             self.serve(&mut group);
         }
     }
@@ -237,12 +244,23 @@ impl Writer {
     }
 }
 
-/// Takes what is waiting, and gives those who were just answered a moment to come back: without it
-/// the first of them would have a transaction for himself and the others would wait for the next.
-fn gather(requests: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>) {
+/// Takes what is waiting.
+///
+/// Those who were just answered come back at once, but not in the same instant: without a moment's
+/// patience the first of them would have a transaction for himself and the others would wait for the
+/// next. So up to as many as last time are waited for, as long as one follows closely on another. A
+/// single writer never waits.
+fn gather(requests: &mut mpsc::Receiver<Request>, group: &mut Vec<Request>, expected: usize) {
+    let mut last_arrival = Instant::now();
     while group.len() < LARGEST_GROUP {
         match requests.try_recv() {
-            Ok(request) => group.push(request),
+            Ok(request) => {
+                group.push(request);
+                last_arrival = Instant::now();
+            }
+            Err(_) if group.len() < expected && last_arrival.elapsed() < PATIENCE => {
+                std::thread::yield_now()
+            }
             Err(_) => return,
         }
     }

@@ -1,6 +1,6 @@
 //! Damage is found, named, and stays where it is.
 
-use menagerie_journal::{Batch, Error, Journal as _, LARGEST_IN_TABLE, RunKey, Status};
+use menagerie_journal::{Batch, Error, Journal as _, LARGEST_IN_TABLE, RunKey, Snapshot, Status};
 
 use crate::backend::{Backend, Sqlite, content, create, events, on_both, wait};
 
@@ -78,6 +78,53 @@ fn every_kind_of_damage_names_its_event() {
             "{sql}: {error}"
         );
     }
+}
+
+#[test]
+fn events_lost_below_a_snapshot_are_missed() {
+    wait(async {
+        let store = Sqlite::new();
+        let journal = store.open_sqlite("one");
+        let key = RunKey::fresh();
+        let claim = create(&journal, &key).await;
+        let batch = Batch {
+            snapshot: Some(Snapshot {
+                state_version: 1,
+                body: content(10),
+            }),
+            ..events(&["1", "2", "3"])
+        };
+        journal.commit(&claim, 1, batch).await.unwrap();
+        let lost = store.raw().execute("DELETE FROM events WHERE seq >= 2", []);
+        assert_eq!(lost.unwrap(), 2);
+        let error = journal.load(&key, 1).await.unwrap_err();
+        assert!(matches!(error, Error::Damaged { seq: 2, .. }), "{error}");
+    });
+}
+
+#[test]
+fn a_damaged_snapshot_is_no_loss() {
+    wait(async {
+        let store = Sqlite::new();
+        let journal = store.open_sqlite("one");
+        let key = RunKey::fresh();
+        let claim = create(&journal, &key).await;
+        let batch = Batch {
+            snapshot: Some(Snapshot {
+                state_version: 1,
+                body: content(10),
+            }),
+            ..events(&["1"])
+        };
+        journal.commit(&claim, 1, batch).await.unwrap();
+        assert!(journal.load(&key, 1).await.unwrap().snapshot.is_some());
+        store
+            .raw()
+            .execute("UPDATE snapshots SET body = x'00'", [])
+            .unwrap();
+        let loaded = journal.load(&key, 1).await.unwrap();
+        assert_eq!((loaded.snapshot, loaded.events.len()), (None, 2));
+    });
 }
 
 #[test]
