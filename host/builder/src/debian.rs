@@ -287,7 +287,8 @@ fn use_unpacked(search: &Search<'_>, folder: &Path) -> Result<Attempt, BuildErro
             (linker_variable.into(), linker.into()),
         ],
         arguments: vec!["-Zbuild-std=std,panic_abort".to_owned()],
-        source: source_folder(folder),
+        // By the way that the compiler goes to it, through a symbolic link.
+        source: Some(folder.join("usr/lib/rustlib/src/rust")),
     }))
 }
 
@@ -305,10 +306,6 @@ fn library_folder(folder: &Path) -> Option<PathBuf> {
     let entries = folder.join("usr/lib").read_dir().ok()?;
     let mut folders = entries.flatten().map(|entry| entry.path());
     folders.find(|path| path.to_string_lossy().ends_with("-linux-gnu"))
-}
-
-fn source_folder(folder: &Path) -> Option<PathBuf> {
-    fs::canonicalize(folder.join("usr/lib/rustlib/src/rust")).ok()
 }
 
 /// The toolchain's own linker for WebAssembly, else that of an LLVM on the path.

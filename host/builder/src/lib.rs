@@ -66,6 +66,10 @@ impl Builder {
     /// Builds every plugin of a workspace, in the order of their packages' names. What has not
     /// changed since the last time is not built again.
     ///
+    /// One source in one place gives the same bytes every time. In another folder they may differ:
+    /// cargo mixes the absolute path of a package outside of the workspace into its symbols, which
+    /// orders them.
+    ///
     /// # Errors
     /// See [`BuildError`]; a source that does not compile is [`BuildError::Compile`].
     pub fn build_workspace(
@@ -99,11 +103,10 @@ impl Builder {
     ) -> Result<Vec<Built>, BuildError> {
         // Cargo tells folders in this form.
         let dir = fs::canonicalize(dir).map_err(BuildError::file(dir))?;
-        let toolchain_dir = self
-            .options
-            .toolchain_dir
-            .clone()
-            .unwrap_or_else(cache_folder);
+        let toolchain_dir = match &self.options.toolchain_dir {
+            Some(folder) => absolute(folder)?,
+            None => absolute(&cache_folder())?,
+        };
         let search = Search {
             dir: &dir,
             toolchain_dir: &toolchain_dir,
@@ -113,14 +116,13 @@ impl Builder {
         let library = standard_library::find(&search, progress)?;
         let workspace = metadata::read(&dir, self.options.offline, one)?;
         let target_dir = match &self.options.target_dir {
-            Some(target_dir) => target_dir.clone(),
+            Some(target_dir) => absolute(target_dir)?,
             None => workspace.target_dir.join("guests"),
         };
-        let components_dir = self
-            .options
-            .components_dir
-            .clone()
-            .unwrap_or_else(|| target_dir.join("components"));
+        let components_dir = match &self.options.components_dir {
+            Some(folder) => absolute(folder)?,
+            None => target_dir.join("components"),
+        };
         let source_root = self
             .options
             .source_root
@@ -139,6 +141,11 @@ impl Builder {
         .run(progress)?;
         output::write_components(&workspace.plugins, &modules, &components_dir, progress)
     }
+}
+
+/// Cargo and the compiler run in the workspace, where a relative path would mean another folder.
+fn absolute(path: &Path) -> Result<PathBuf, BuildError> {
+    std::path::absolute(path).map_err(BuildError::file(path))
 }
 
 /// The user's cache folder, else one that every user of the machine has.
