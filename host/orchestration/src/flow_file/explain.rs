@@ -26,8 +26,14 @@ pub(super) struct Finding {
     pub(super) help: Option<String>,
 }
 
+impl Finding {
+    fn order(&self) -> (&str, &Breach, &str) {
+        (&self.pointer, &self.breach, &self.expected)
+    }
+}
+
 /// What kind of breach it is.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Breach {
     /// The value itself is not what it should be.
     Value,
@@ -61,6 +67,8 @@ pub(super) fn findings(
         explainer.explain(&error, &mut found);
     }
     forget_misspelt_keys_as_missing(&mut found);
+    // The validator's own order may depend on a hash.
+    found.sort_by(|left, right| left.order().cmp(&right.order()));
     found
 }
 

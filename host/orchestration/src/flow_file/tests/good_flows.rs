@@ -58,27 +58,8 @@ total_timeout = "2h"
 const LEAST: &str = "name = \"f\"\n[agents.a]\nplugin = \"p\"\n";
 
 #[track_caller]
-fn good(text: &str) -> ParsedFlow {
+pub(super) fn good(text: &str) -> ParsedFlow {
     parse(text).unwrap_or_else(|problems| panic!("{}", problems[0]))
-}
-
-/// Examples that the command line ships.
-const REVIEW: &str = include_str!("../../../../cli/examples/review.toml");
-
-#[test]
-fn the_example_of_a_review_is_a_good_flow() {
-    let flow = good(REVIEW).flow;
-    let after = |name: &str| flow.agent(name).unwrap().after.join(" ");
-    assert_eq!(after("lockfile"), "");
-    for name in ["duplicates", "sources", "graph"] {
-        assert_eq!(after(name), "lockfile");
-    }
-    assert_eq!(after("report"), "duplicates sources graph");
-    assert_eq!(flow.agents.len(), 5, "as many as the community tier allows");
-    assert_eq!(flow.strategy.plugin, PluginSource::Named("dag".to_owned()));
-    let field = flow.input.text_field.clone().unwrap();
-    assert_eq!(check_input(&flow, &json!({ field: "version = 4" })), Ok(()));
-    assert!(check_input(&flow, &json!({})).is_err());
 }
 
 #[test]

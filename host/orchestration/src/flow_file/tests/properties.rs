@@ -106,6 +106,10 @@ proptest! {
 }
 
 #[test]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a thread has the stack size that it is asked for"
+)]
 fn depth_is_refused_on_a_small_stack() {
     // Brackets multiply with dotted keys. The first text is the deepest that reaches the TOML
     // parser, the second the deepest that this parser would take.
