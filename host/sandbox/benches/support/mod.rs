@@ -1,6 +1,7 @@
 //! What the benchmarks share: a Rust agent, our way of calling it, and the bare way.
 #![allow(
     dead_code,
+    unused_imports,
     unreachable_pub,
     reason = "each benchmark uses a part of it"
 )]
