@@ -146,6 +146,9 @@ impl Engine {
 pub(crate) fn admitted_features() -> WasmFeatures {
     // The garbage collector's types come with WebAssembly 1 in this list, and nowhere else.
     WasmFeatures::WASM1.difference(WasmFeatures::GC_TYPES)
+        | WasmFeatures::MUTABLE_GLOBAL
+        | WasmFeatures::SIGN_EXTENSION
+        | WasmFeatures::SATURATING_FLOAT_TO_INT
         | WasmFeatures::REFERENCE_TYPES
         | WasmFeatures::MULTI_VALUE
         | WasmFeatures::BULK_MEMORY
