@@ -361,7 +361,7 @@ impl Run {
             .filter_map(|no| self.data.steps.get(no))
             .filter(|step| step.status == StepStatus::Ready)
             .collect();
-        ready.sort_by_key(|step| {
+        ready.sort_by_cached_key(|step| {
             let priority = self
                 .flow
                 .agent(&step.agent)
