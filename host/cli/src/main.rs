@@ -1,1 +1,63 @@
-fn main() {}
+//! The binary `menagerie`: arguments and settings in, runs driven, answers out.
+//!
+//! `0` done, `1` the run failed, `2` wrong use or a bad file, `3` the run waits, `130` interrupted.
+
+mod arguments;
+mod commands;
+mod failure;
+mod mining_events;
+mod plugins;
+mod settings;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are answers, everything else is wrong use; clap prints both.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::host("the host cannot start", error).report(),
+    };
+    let outcome = runtime.block_on(dispatch(arguments));
+    // A blocking task, such as a build that is being interrupted, must not hold the exit up.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(code) => code,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
+    terminal::set_up_tracing(arguments.verbose);
+    let settings = Settings::gather(&arguments.settings)?;
+    match arguments.command {
+        Command::Demo(demo) => commands::demo::demo(&settings, demo).await,
+        Command::Run(run) => commands::run::run(&settings, run).await,
+        Command::Resume(resume) => commands::resume::resume(&settings, resume).await,
+        Command::Cancel(cancel) => commands::steer::cancel(&settings, cancel).await,
+        Command::Answer(answer) => commands::steer::answer(&settings, answer).await,
+        Command::Runs(runs) => commands::runs::runs(&settings, runs).await,
+        Command::Show(show) => commands::show::show(&settings, show).await,
+        Command::Events(events) => commands::events::events(&settings, events).await,
+        Command::Export(export) => commands::export::export(&settings, export).await,
+        Command::Check(check) => commands::check::check(&settings, check).await,
+        Command::Schema => commands::check::schema(),
+        Command::Build(build) => commands::build::build(build).await,
+        Command::Inspect(inspect) => commands::inspect::inspect(inspect),
+        Command::Config(config) => commands::config::config(&settings, &config),
+        Command::Doctor(doctor) => commands::doctor::doctor(&settings, doctor).await,
+    }
+}

@@ -1,1 +1,30 @@
-//! executor
+//! Drives runs: outstanding commands in, guest calls out, one loop per run, one gate for all.
+//!
+//! The pure machine of `menagerie-orchestration` says what is outstanding; this crate does it, and
+//! tells the machine what came of it. Nothing leaves before the events behind it are durable.
+
+mod assemble;
+mod call_log;
+mod clock;
+mod driver;
+mod error;
+mod gate;
+mod guest_task;
+mod guests;
+mod history;
+mod host;
+mod pinned;
+mod store;
+mod translate;
+mod wasm;
+mod watch;
+
+pub use assemble::{AssembleError, AssembleProblem, Assembled, Part, PluginFinder, assemble, uses};
+pub use clock::{Clock, SystemClock, TokioClock};
+pub use driver::Stopped;
+pub use error::ExecutorError;
+pub use gate::{Gate, GateConfig, GateStatistics, Slot, Ticket};
+pub use guests::{GuestAnswer, GuestReply, GuestUse, Guests};
+pub use host::{Began, BeginRun, Host, HostParts};
+pub use store::read_event;
+pub use watch::{GuestProgress, Nobody, Watcher};

@@ -1,0 +1,292 @@
+//! What may stand on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs multi-agent pipelines durably, every agent a sandboxed WebAssembly component.
+#[derive(Debug, Parser)]
+#[command(name = "menagerie", version, propagate_version = true)]
+#[command(after_help = "Exit codes: 0 done, 1 the run failed, 2 wrong use or a bad file, 3 the run waits, 130 interrupted.")]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) settings: SettingArguments,
+    /// Say more about what the host does, on standard error; twice for even more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Settings that every command takes. Each may also stand in the environment or the settings file.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct SettingArguments {
+    /// The folder of the store where runs are kept
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// A folder with plugins, searched before the bundled ones; may be repeated
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) plugins: Vec<PathBuf>,
+    /// The folder for compiled plugins
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+    /// The licence file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) licence: Option<PathBuf>,
+    /// Guest calls that run at once
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) slots: Option<usize>,
+    /// Guest calls that wait for a slot at once
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) queue: Option<usize>,
+    /// The settings file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Build the bundled plugins and review this repository's own Cargo.lock with them
+    Demo(DemoArguments),
+    /// Run a flow
+    Run(RunArguments),
+    /// Go on with a run, or with all that were cut off
+    Resume(ResumeArguments),
+    /// End a run
+    Cancel(CancelArguments),
+    /// Answer a step that waits for a decision, and go on
+    Answer(AnswerArguments),
+    /// List the runs of the store
+    Runs(RunsArguments),
+    /// Show a run: steps, decisions, fuel, times, errors
+    Show(ShowArguments),
+    /// Show what happened in a run, event by event
+    Events(EventsArguments),
+    /// Write runs as a log for process mining
+    Export(ExportArguments),
+    /// Check a flow file, its plugins and their configuration
+    Check(CheckArguments),
+    /// Print the JSON Schema of flow files
+    Schema,
+    /// Build the plugins of a folder
+    Build(BuildArguments),
+    /// Show what a component is, without running it
+    Inspect(InspectArguments),
+    /// Show every setting and where its value comes from
+    Config(ConfigArguments),
+    /// Check that everything the host needs is there
+    Doctor(DoctorArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DemoArguments {
+    /// Print one JSON document instead of the report
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// The id of the run; made up when left out
+    #[arg(long, value_name = "KEY")]
+    pub(crate) id: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunArguments {
+    /// The flow file
+    pub(crate) flow: PathBuf,
+    /// The run's input: JSON, or @FILE (JSON, or text where the flow names a field for it)
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) input: Option<String>,
+    /// The id of the run: starting it again with the same input is the same run
+    #[arg(long, value_name = "KEY")]
+    pub(crate) id: Option<String>,
+    /// File the run under this session
+    #[arg(long, value_name = "NAME")]
+    pub(crate) session: Option<String>,
+    /// Print one JSON document instead of the report
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArguments {
+    /// The run's id, or `last`; all unfinished runs when left out
+    pub(crate) run: Option<String>,
+    /// Print one JSON document a run
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CancelArguments {
+    /// The run's id, or `last`
+    pub(crate) run: String,
+    /// Why, for the record
+    #[arg(long, default_value = "no reason given")]
+    pub(crate) reason: String,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AnswerArguments {
+    /// The run's id, or `last`
+    pub(crate) run: String,
+    #[command(subcommand)]
+    pub(crate) answer: AnswerArgument,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AnswerOptions {
+    /// The step's id, where more than one waits
+    #[arg(long, value_name = "STEP")]
+    pub(crate) step: Option<String>,
+    /// Print one JSON document instead of the report
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum AnswerArgument {
+    /// Run the step's agent, again or for the first time
+    Retry {
+        /// Something for the agent to know; may be repeated
+        #[arg(long = "hint", value_name = "NAME=JSON")]
+        hints: Vec<String>,
+        #[command(flatten)]
+        options: AnswerOptions,
+    },
+    /// Leave the step out
+    Skip {
+        #[command(flatten)]
+        options: AnswerOptions,
+    },
+    /// Let another agent do it
+    Reroute {
+        /// The agent's name
+        agent: String,
+        #[command(flatten)]
+        options: AnswerOptions,
+    },
+    /// End the run
+    Abort {
+        #[command(flatten)]
+        options: AnswerOptions,
+    },
+    /// Go on as if the step had completed
+    Continue {
+        #[command(flatten)]
+        options: AnswerOptions,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RunsArguments {
+    /// Only runs of this status, such as `waiting`
+    #[arg(long)]
+    pub(crate) status: Option<String>,
+    /// Only runs of this flow
+    #[arg(long)]
+    pub(crate) flow: Option<String>,
+    /// How many, the newest first
+    #[arg(long, default_value_t = 20)]
+    pub(crate) limit: usize,
+    /// Print a JSON list
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArguments {
+    /// The run's id, or `last`
+    pub(crate) run: String,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EventsArguments {
+    /// The run's id, or `last`
+    pub(crate) run: String,
+    /// Go on as events come, until the run ends
+    #[arg(long)]
+    pub(crate) follow: bool,
+    /// Print one JSON document a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ExportFormat {
+    /// IEEE 1849 XES
+    Xes,
+    /// One JSON document a line
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+#[group(skip)]
+pub(crate) struct ExportArguments {
+    /// The run's id, or `last`
+    #[arg(required_unless_present = "all", conflicts_with = "all")]
+    pub(crate) run: Option<String>,
+    /// Every run of the store
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// The format
+    #[arg(long, value_enum, default_value = "xes")]
+    pub(crate) format: ExportFormat,
+    /// Where to write; standard output when left out
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckArguments {
+    /// The flow file
+    pub(crate) flow: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArguments {
+    /// The folder of a plugin, or of a workspace of plugins
+    pub(crate) dir: PathBuf,
+    /// Where the components go; `target/guests/components` below the folder when left out
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+    /// Download nothing
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Print a JSON list
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InspectArguments {
+    /// The component
+    pub(crate) file: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArguments {
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// Read the whole store and verify every hash in it
+    #[arg(long)]
+    pub(crate) store: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,144 @@
+//! `menagerie check` and `menagerie schema`: is a flow file good, before anything runs?
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use menagerie_executor::{Assembled, uses};
+use menagerie_orchestration::flow_file::Problem;
+use menagerie_sandbox::{
+    CallSpec, Catalogue, Ended, Invocation, MemoryCallLog, NoHistory, NoObserver, Reply, Request,
+};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::arguments::CheckArguments;
+use crate::commands::open;
+use crate::commands::run::{FlowFile, assemble_file, finder, plugin_use, read_flow};
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::terminal::diagnostics::{problem_at, problem_at_start, render_problems};
+use crate::terminal::text::safe_line;
+
+/// A plugin that needs longer to look at its configuration is broken.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+pub(crate) async fn check(settings: &Settings, arguments: CheckArguments) -> Result<ExitCode, Failure> {
+    let path = &arguments.flow;
+    let name = path.display().to_string();
+    if arguments.json {
+        // Problems are data here, not a message for a person.
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Failure::usage(format!("the flow file {name} cannot be read: {error}")))?;
+        if let Err(problems) = menagerie_orchestration::flow_file::parse(&text) {
+            println!("{}", json!({"flow": name, "ok": false, "problems": problems_json(&problems)}));
+            return Ok(ExitCode::from(2));
+        }
+    }
+    let file = read_flow(path)?;
+    let folders = finder(settings, path, &file.parsed.flow).await?;
+    let catalogue = open::catalogue(settings)?;
+    let assembled = assemble_file(settings, &catalogue, &file, &folders)?;
+    let problems = config_problems(&catalogue, &file, &assembled).await?;
+    if arguments.json {
+        let ok = problems.is_empty();
+        println!("{}", json!({"flow": name, "ok": ok, "problems": problems_json(&problems)}));
+        return Ok(ExitCode::from(if ok { 0 } else { 2 }));
+    }
+    if !problems.is_empty() {
+        return Err(Failure::rendered(render_problems(&file.name, &file.text, &problems)));
+    }
+    println!("{name} is good: {}", summary(&assembled));
+    for (role, part) in &assembled.parts {
+        let manifest = part.plugin.manifest();
+        println!(
+            "  {role:<24} {}@{}  {}",
+            safe_line(&manifest.name),
+            safe_line(&manifest.version),
+            part.plugin.digest()
+        );
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn problems_json(problems: &[Problem]) -> Value {
+    serde_json::to_value(problems).unwrap_or(Value::Null)
+}
+
+fn summary(assembled: &Assembled) -> String {
+    format!(
+        "flow {}, {} agents, at most {} steps at once under the {} tier",
+        assembled.flow.name,
+        assembled.flow.agents.len(),
+        assembled.limits.max_concurrent,
+        assembled.entitlements.tier
+    )
+}
+
+/// What the plugins themselves find wrong with their configurations, each at its place in the file.
+pub(crate) async fn config_problems(
+    catalogue: &Catalogue,
+    file: &FlowFile,
+    assembled: &Assembled,
+) -> Result<Vec<Problem>, Failure> {
+    let agents: Vec<String> = assembled.flow.agents.iter().map(|agent| agent.name.clone()).collect();
+    let mut problems = Vec::new();
+    for (role, _, used) in uses(&assembled.flow) {
+        let Some(part) = assembled.parts.get(&role) else { continue };
+        if !part.plugin.checks_config() {
+            continue;
+        }
+        let report = catalogue
+            .engine()
+            .call(CallSpec {
+                plugin: part.plugin.clone(),
+                request: Request::CheckConfig {
+                    config: used.config.to_text(),
+                    agents: agents.clone(),
+                },
+                limits: part.limits.clone(),
+                invocation: Invocation {
+                    step: "check".to_owned(),
+                    name: role.clone(),
+                    attempt: 1,
+                    ..Invocation::default()
+                },
+                timeout: PATIENCE,
+                cancel: CancellationToken::new(),
+                call_log: Arc::new(MemoryCallLog::default()),
+                history: Arc::new(NoHistory),
+                observer: Arc::new(NoObserver),
+            })
+            .await;
+        let place = |pointer: &str, offset: Option<usize>| {
+            plugin_use(&role).and_then(|role| file.parsed.spans.locate(role, pointer, offset))
+        };
+        match report.ended {
+            Ended::Value(Reply::Problems(found)) => {
+                for problem in found {
+                    let offset = problem.offset.and_then(|offset| usize::try_from(offset).ok());
+                    let message = format!("{role}: {}", safe_line(&problem.message));
+                    problems.push(match place(&problem.pointer, offset) {
+                        Some(position) => problem_at(position, message),
+                        None => problem_at_start(message),
+                    });
+                }
+            }
+            other => {
+                let message = format!("{role}: the plugin could not look at its configuration: {other}");
+                problems.push(match place("", None) {
+                    Some(position) => problem_at(position, message),
+                    None => problem_at_start(message),
+                });
+            }
+        }
+    }
+    Ok(problems)
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "every command answers alike")]
+pub(crate) fn schema() -> Result<ExitCode, Failure> {
+    let schema = menagerie_orchestration::flow_file::schema();
+    println!("{}", serde_json::to_string_pretty(&schema).unwrap_or_default());
+    Ok(ExitCode::SUCCESS)
+}

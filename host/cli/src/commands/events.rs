@@ -1,0 +1,125 @@
+//! `menagerie events`: what happened in a run, in its own words.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use menagerie_orchestration::event::{AfterFailure, Event, Recorded, StepResult};
+use serde_json::json;
+
+use crate::arguments::EventsArguments;
+use crate::commands::open;
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::terminal::text::{duration_ms, fuel, instant, safe_line};
+
+/// How often the journal is looked at for new events.
+const LOOK: Duration = Duration::from_millis(50);
+/// Events read at once.
+const PAGE: usize = 512;
+
+pub(crate) async fn events(settings: &Settings, arguments: EventsArguments) -> Result<ExitCode, Failure> {
+    let host = open::host(settings, "events")?;
+    let key = open::run_key(&host, &arguments.run).await?;
+    let mut from = 0;
+    loop {
+        // Asked first: what is committed after this is seen by the next turn, or there is no next.
+        let ended = host.journal().run(&key).await?.status.ended;
+        loop {
+            let page = host.journal().events(&key, from, PAGE).await?;
+            if page.is_empty() {
+                break;
+            }
+            for stored in page {
+                from = stored.seq + 1;
+                if arguments.json {
+                    let event: serde_json::Value = serde_json::from_str(&stored.json)
+                        .map_err(|error| Failure::host("an event cannot be read", error))?;
+                    println!("{}", json!({"seq": stored.seq, "hash": stored.hash.to_string(), "event": event}));
+                } else {
+                    let recorded = menagerie_executor::read_event(&**host.journal(), &key, &stored).await?;
+                    println!("{:>5}  {}  {}", stored.seq, instant(recorded.at.0), line(&recorded));
+                }
+            }
+        }
+        if ended || !arguments.follow {
+            return Ok(ExitCode::SUCCESS);
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// An event in one line for a person.
+pub(crate) fn line(recorded: &Recorded) -> String {
+    let text = match &recorded.event {
+        Event::RunStarted { flow, .. } => format!("run started: flow {flow}"),
+        Event::DecisionRequested { decision, trigger } => {
+            format!("decision {decision} asked for ({})", word(trigger))
+        }
+        Event::Decided {
+            decision,
+            answer,
+            call,
+            ..
+        } => {
+            let started: Vec<&str> = answer.start.iter().map(|step| step.id.as_str()).collect();
+            let what = match &answer.end {
+                Some(end) => format!("end {}", end.status),
+                None if started.is_empty() => "wait".to_owned(),
+                None => format!("start {}", started.join(", ")),
+            };
+            format!("decision {decision}: {what} ({}) [{} fuel]", answer.reason, fuel(call.fuel))
+        }
+        Event::DecisionFailed {
+            decision, failure, ..
+        } => format!("decision {decision} failed: {}: {}", failure.code, failure.message),
+        Event::StepEnded {
+            id,
+            agent,
+            attempt,
+            result,
+            next,
+            call,
+            ..
+        } => {
+            let outcome = match result {
+                StepResult::Completed { .. } => "completed".to_owned(),
+                StepResult::Failed(failure) => {
+                    format!("failed: {}: {}{}", failure.code, failure.message, follows(next.as_ref()))
+                }
+            };
+            let took = duration_ms(call.finished.since(call.started).as_secs_f64() * 1_000.0);
+            format!("step {id} ({agent}, attempt {attempt}) {outcome} [{took}, {} fuel]", fuel(call.fuel))
+        }
+        Event::CallRetried { attempt, .. } => format!("attempt {attempt} begins"),
+        Event::CallReissued { execution, .. } => {
+            format!("a call that was cut off is made again (execution {execution})")
+        }
+        Event::StepSkipped { id, reason, .. } => format!("step {id} skipped: {reason}"),
+        Event::Escalated { id, kind, reason, .. } => format!("step {id} waits ({kind}): {reason}"),
+        Event::Answered { id, answer, by, .. } => format!("step {id} answered by {by}: {}", word(answer)),
+        Event::Paused { by } => format!("paused by {by}"),
+        Event::Unpaused { by } => format!("goes on, by {by}"),
+        Event::InputRefused { reason, .. } => format!("an input was refused: {reason}"),
+        Event::RunEnded { status, reason, .. } => format!("run {}: {reason}", word(status)),
+    };
+    safe_line(&text)
+}
+
+fn follows(next: Option<&AfterFailure>) -> String {
+    match next {
+        Some(AfterFailure::Retry { at }) => format!("; again at {}", instant(at.0)),
+        Some(AfterFailure::Fallback { agent }) => format!("; {agent} takes over"),
+        Some(AfterFailure::Skip) => "; left out".to_owned(),
+        Some(AfterFailure::Escalate) => "; somebody must answer".to_owned(),
+        Some(AfterFailure::Fail) | None => String::new(),
+    }
+}
+
+/// The token by which a value is written.
+pub(crate) fn word(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        Ok(serde_json::Value::Object(object)) => object.keys().next().cloned().unwrap_or_default(),
+        _ => String::new(),
+    }
+}

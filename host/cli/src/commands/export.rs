@@ -1,0 +1,92 @@
+//! `menagerie export`: runs as a log for process mining.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use menagerie_journal::{Page, RunFilter, RunKey};
+use menagerie_mining::{Case, LogHead, ProcessEvent, write_jsonl, write_xes};
+
+use crate::arguments::{ExportArguments, ExportFormat};
+use crate::commands::open;
+use crate::failure::Failure;
+use crate::mining_events::{self, PluginNames};
+use crate::settings::Settings;
+
+/// Runs listed at once.
+const PAGE: usize = 1_000;
+
+pub(crate) async fn export(settings: &Settings, arguments: ExportArguments) -> Result<ExitCode, Failure> {
+    let host = open::host(settings, "export")?;
+    let keys = match &arguments.run {
+        Some(named) => vec![open::run_key(&host, named).await?],
+        None => all_runs(&host).await?,
+    };
+    let mut cases = Vec::new();
+    for key in &keys {
+        let row = host.journal().run(key).await?;
+        let events = host.events(key, 0, usize::MAX).await?;
+        let names = PluginNames::of(&**host.journal(), key).await?;
+        cases.push(mining_events::case(&row, &events, &names));
+    }
+    let name = match &keys[..] {
+        [one] => format!("run {one}"),
+        _ => "all runs".to_owned(),
+    };
+    write(cases, name, arguments.format, arguments.output)
+}
+
+async fn all_runs(host: &menagerie_executor::Host) -> Result<Vec<RunKey>, Failure> {
+    let mut keys = Vec::new();
+    let mut page = Page {
+        after: None,
+        limit: PAGE,
+    };
+    loop {
+        let found = host.journal().runs(RunFilter::default(), page).await?;
+        keys.extend(found.rows.into_iter().map(|row| row.key));
+        match found.next {
+            Some(next) => page.after = Some(next),
+            None => break,
+        }
+    }
+    // The oldest first, as a log is read.
+    keys.reverse();
+    Ok(keys)
+}
+
+fn write(
+    cases: Vec<Case<Vec<ProcessEvent>>>,
+    name: String,
+    format: ExportFormat,
+    output: Option<PathBuf>,
+) -> Result<ExitCode, Failure> {
+    let failed = |error: anyhow::Error| Failure::host("the log cannot be written", error);
+    let sink: Box<dyn Write> = match &output {
+        Some(path) => Box::new(File::create(path).map_err(|error| {
+            Failure::usage(format!("{} cannot be written: {error}", path.display()))
+        })?),
+        None => Box::new(std::io::stdout().lock()),
+    };
+    let mut sink = BufWriter::new(sink);
+    let count: usize = cases.iter().map(|case| case.events.len()).sum();
+    let (runs, head) = (cases.len(), LogHead {
+        name,
+        ..LogHead::default()
+    });
+    match format {
+        ExportFormat::Xes => {
+            write_xes(&mut sink, &head, cases).map_err(|error| failed(error.into()))?;
+        }
+        ExportFormat::Jsonl => {
+            let events: Vec<ProcessEvent> = cases.into_iter().flat_map(|case| case.events).collect();
+            write_jsonl(&mut sink, events).map_err(|error| failed(error.into()))?;
+        }
+    }
+    sink.flush()?;
+    if let Some(path) = output {
+        eprintln!("{runs} runs, {count} events: {}", path.display());
+    }
+    Ok(ExitCode::SUCCESS)
+}

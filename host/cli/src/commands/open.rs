@@ -1,0 +1,59 @@
+//! What several commands begin with: the store, the host, the engine, a run's id.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use menagerie_executor::{GateConfig, Host, HostParts, SystemClock};
+use menagerie_journal::{Options, Page, RunFilter, RunKey, SqliteJournal};
+use menagerie_sandbox::{Catalogue, Engine, EngineConfig};
+
+use crate::failure::Failure;
+use crate::settings::Settings;
+
+/// How often a run's inbox is looked into.
+const INBOX_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A host over the store of the settings.
+pub(crate) fn host(settings: &Settings, command: &str) -> Result<Host, Failure> {
+    let options = Options::new(format!("menagerie {command}"));
+    let journal = SqliteJournal::open(&settings.data.value, &options)?;
+    Ok(Host::new(HostParts {
+        journal: Arc::new(journal),
+        clock: Arc::new(SystemClock::default()),
+        gate: GateConfig {
+            slots: settings.slots.value,
+            queue: settings.queue.value,
+        },
+        inbox_interval: INBOX_INTERVAL,
+    }))
+}
+
+/// An engine with its catalogue, compiled code kept in the cache of the settings.
+pub(crate) fn catalogue(settings: &Settings) -> Result<Catalogue, Failure> {
+    let engine = Engine::new(&EngineConfig::default())
+        .map_err(|error| Failure::host("the sandbox cannot be set up", error))?;
+    let cache = settings.cache.value.join("compiled");
+    let catalogue = Catalogue::new(engine, Some(cache));
+    if let Some(trouble) = catalogue.cache_trouble() {
+        tracing::warn!("compiled plugins are not kept: {trouble}");
+    }
+    Ok(catalogue)
+}
+
+/// The run that was named; `last` is the newest.
+pub(crate) async fn run_key(host: &Host, named: &str) -> Result<RunKey, Failure> {
+    if named == "last" {
+        let page = Page {
+            after: None,
+            limit: 1,
+        };
+        let rows = host.journal().runs(RunFilter::default(), page).await?.rows;
+        return match rows.into_iter().next() {
+            Some(row) => Ok(row.key),
+            None => Err(Failure::usage("the store has no run yet")),
+        };
+    }
+    let key = RunKey::in_default(named);
+    host.journal().run(&key).await?;
+    Ok(key)
+}

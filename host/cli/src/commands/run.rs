@@ -1,0 +1,309 @@
+//! `menagerie run`: a flow file and an input to a result.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use menagerie_executor::{
+    AssembleError, AssembleProblem, Assembled, Began, BeginRun, Host, PluginFinder, Stopped,
+    assemble,
+};
+use menagerie_journal::RunKey;
+use menagerie_orchestration::document::Document;
+use menagerie_orchestration::flow::Flow;
+use menagerie_orchestration::flow_file::{self, ParsedFlow, PluginUseRef, Problem};
+use menagerie_orchestration::run::Run;
+use menagerie_sandbox::Catalogue;
+use serde_json::{Value, json};
+
+use crate::arguments::RunArguments;
+use crate::commands::answer_report::{self, Finished};
+use crate::commands::{check, open};
+use crate::failure::Failure;
+use crate::plugins::{Folders, repository};
+use crate::settings::Settings;
+use crate::terminal::diagnostics::{problem_at, problem_at_start, render_problems};
+use crate::terminal::live::LiveView;
+
+/// A flow file as it was read.
+pub(crate) struct FlowFile {
+    pub(crate) name: String,
+    pub(crate) text: Arc<str>,
+    pub(crate) parsed: ParsedFlow,
+}
+
+pub(crate) async fn run(settings: &Settings, arguments: RunArguments) -> Result<ExitCode, Failure> {
+    let file = read_flow(&arguments.flow)?;
+    let input = read_input(&file.parsed.flow, arguments.input.as_deref())?;
+    let finder = finder(settings, &arguments.flow, &file.parsed.flow).await?;
+    let prepared = prepare(settings, file, &finder).await?;
+    let begin = Begin {
+        id: arguments.id,
+        session: arguments.session,
+        json: arguments.json,
+        input,
+    };
+    begin_run(settings, prepared, begin, "run").await
+}
+
+/// A flow that is ready to run, and what it runs on.
+pub(crate) struct Prepared {
+    pub(crate) catalogue: Catalogue,
+    pub(crate) assembled: Assembled,
+}
+
+/// A run that is wanted.
+pub(crate) struct Begin {
+    pub(crate) id: Option<String>,
+    pub(crate) session: Option<String>,
+    pub(crate) json: bool,
+    pub(crate) input: Document,
+}
+
+/// Reads a flow file.
+///
+/// # Errors
+/// With every problem of it, each with its place.
+pub(crate) fn read_flow(path: &Path) -> Result<FlowFile, Failure> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::usage(format!("the flow file {name} cannot be read: {error}")))?;
+    match flow_file::parse(&text) {
+        Ok(parsed) => Ok(FlowFile {
+            name,
+            text: text.into(),
+            parsed,
+        }),
+        Err(problems) => Err(Failure::rendered(render_problems(&name, &text, &problems))),
+    }
+}
+
+/// The folders to find a flow's plugins in. The bundled ones are built first when the flow needs them.
+pub(crate) async fn finder(settings: &Settings, path: &Path, flow: &Flow) -> Result<Folders, Failure> {
+    let found = Folders::of(settings, path, None);
+    let missing = menagerie_executor::uses(flow).any(|(_, _, uses)| match &uses.plugin {
+        menagerie_orchestration::flow::PluginSource::Named(name) => !found.has(name),
+        menagerie_orchestration::flow::PluginSource::File(_) => false,
+    });
+    match repository() {
+        Some(root) if missing => {
+            let bundled = crate::commands::build::bundled(root).await?;
+            Ok(Folders::of(settings, path, Some(bundled)))
+        }
+        _ => Ok(found),
+    }
+}
+
+/// Loads and checks everything that a flow names.
+pub(crate) async fn prepare(
+    settings: &Settings,
+    file: FlowFile,
+    finder: &Folders,
+) -> Result<Prepared, Failure> {
+    let catalogue = open::catalogue(settings)?;
+    let assembled = assemble_file(settings, &catalogue, &file, finder)?;
+    let problems = check::config_problems(&catalogue, &file, &assembled).await?;
+    if !problems.is_empty() {
+        return Err(Failure::rendered(render_problems(&file.name, &file.text, &problems)));
+    }
+    Ok(Prepared {
+        catalogue,
+        assembled,
+    })
+}
+
+/// As [`prepare`], without asking plugins about their configuration.
+pub(crate) fn assemble_file(
+    settings: &Settings,
+    catalogue: &Catalogue,
+    file: &FlowFile,
+    finder: &dyn PluginFinder,
+) -> Result<Assembled, Failure> {
+    let entitlements = settings.entitlements()?;
+    let flow = Arc::new(file.parsed.flow.clone());
+    assemble(catalogue, flow, file.text.clone(), finder, entitlements).map_err(|errors| {
+        let problems: Vec<Problem> = errors.iter().map(|error| placed(file, error)).collect();
+        Failure::rendered(render_problems(&file.name, &file.text, &problems))
+    })
+}
+
+/// A problem with a plugin, at the place in the flow file that names it.
+fn placed(file: &FlowFile, error: &AssembleError) -> Problem {
+    let (role, key) = (plugin_use(&error.role), match &error.problem {
+        AssembleProblem::Ceiling(_) => "/limits",
+        _ => "/plugin",
+    });
+    let position = role.and_then(|role| file.parsed.spans.locate_key(role, key, None));
+    let message = chain(&error.problem);
+    match position {
+        Some(place) => problem_at(place, format!("{}: {message}", error.role)),
+        None => problem_at_start(format!("{}: {message}", error.role)),
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text
+}
+
+/// The use of a plugin that a role names.
+pub(crate) fn plugin_use(role: &str) -> Option<PluginUseRef<'_>> {
+    match role.split_once(':') {
+        Some(("agent", name)) => Some(PluginUseRef::Agent(name)),
+        Some(("aggregator", name)) => Some(PluginUseRef::Aggregator(name)),
+        _ => (role == "strategy").then_some(PluginUseRef::Strategy),
+    }
+}
+
+/// The run's input: JSON on the command line, JSON out of a file, or text where the flow takes it.
+pub(crate) fn read_input(flow: &Flow, given: Option<&str>) -> Result<Document, Failure> {
+    let value = match given {
+        None => json!({}),
+        Some(given) => match given.strip_prefix('@') {
+            Some(file) => read_input_file(flow, file)?,
+            None => serde_json::from_str(given).map_err(|error| {
+                Failure::usage(format!(
+                    "--input: line {} column {}: {error}; expected JSON, or @FILE",
+                    error.line(),
+                    error.column()
+                ))
+            })?,
+        },
+    };
+    flow_file::check_input(flow, &value).map_err(|problems| {
+        let source = given.map_or("the empty input".to_owned(), |given| format!("--input {}", shortened(given)));
+        let told: Vec<String> = problems
+            .iter()
+            .map(|problem| {
+                let pointer = if problem.pointer.is_empty() { "the input" } else { &problem.pointer };
+                format!("  {pointer}: found {}, expected {}", problem.found, problem.expected)
+            })
+            .collect();
+        Failure::usage(format!(
+            "{source} is not what the flow `{}` takes:\n{}",
+            flow.name,
+            told.join("\n")
+        ))
+    })?;
+    Ok(Document::from(value))
+}
+
+fn shortened(text: &str) -> String {
+    let shown: String = text.chars().take(60).collect();
+    if shown.len() < text.len() { format!("{shown}…") } else { shown }
+}
+
+fn read_input_file(flow: &Flow, file: &str) -> Result<Value, Failure> {
+    let bytes = std::fs::read(file)
+        .map_err(|error| Failure::usage(format!("the input {file} cannot be read: {error}")))?;
+    let text = String::from_utf8(bytes).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        Failure::usage(format!("{file}: byte {at} is no UTF-8; expected a text file"))
+    })?;
+    match (serde_json::from_str::<Value>(&text), &flow.input.text_field) {
+        (Ok(value), _) => Ok(value),
+        (Err(_), Some(field)) => {
+            let mut object = serde_json::Map::new();
+            object.insert(field.clone(), Value::String(text));
+            Ok(Value::Object(object))
+        }
+        (Err(error), None) => Err(Failure::usage(format!(
+            "{file}:{}:{}: {error}; expected JSON, since the flow `{}` names no input.text_field for other text",
+            error.line(),
+            error.column(),
+            flow.name
+        ))),
+    }
+}
+
+/// Begins a run and drives it to its end, or to where it waits.
+pub(crate) async fn begin_run(
+    settings: &Settings,
+    prepared: Prepared,
+    begin: Begin,
+    command: &str,
+) -> Result<ExitCode, Failure> {
+    let host = open::host(settings, command)?;
+    let key = match &begin.id {
+        Some(id) => RunKey::in_default(id.as_str()),
+        None => RunKey::fresh(),
+    };
+    let view = LiveView::start(begin.json, key.to_string());
+    let watcher = view.watcher();
+    let interrupt = interrupt(&host, key.to_string());
+    let wanted = BeginRun {
+        key: key.clone(),
+        input: begin.input,
+        session: begin.session,
+    };
+    let began = host
+        .begin(&prepared.catalogue, &prepared.assembled, wanted, watcher.clone())
+        .await;
+    let (run, stopped) = match began.inspect_err(|_| view.stop())? {
+        Began::Driven(run, stopped) => (*run, stopped),
+        Began::Existing(row) if row.status.ended => (host.load(&key).await?, Stopped::Ended),
+        // The same run again: it goes on where it was.
+        Began::Existing(_) => host.resume(&prepared.catalogue, &key, watcher).await?,
+    };
+    view.stop();
+    interrupt.abort();
+    finish(&host, &key, &run, stopped, begin.json).await
+}
+
+/// Drives a run of the store on, and reports.
+pub(crate) async fn drive_on(
+    settings: &Settings,
+    host: &Host,
+    key: &RunKey,
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let catalogue = open::catalogue(settings)?;
+    let view = LiveView::start(json, key.to_string());
+    let interrupt = interrupt(host, key.to_string());
+    let driven = host.resume(&catalogue, key, view.watcher()).await;
+    view.stop();
+    interrupt.abort();
+    let (run, stopped) = driven?;
+    finish(host, key, &run, stopped, json).await
+}
+
+async fn finish(
+    host: &Host,
+    key: &RunKey,
+    run: &Run,
+    stopped: Stopped,
+    json: bool,
+) -> Result<ExitCode, Failure> {
+    let events = host.events(key, 0, usize::MAX).await?;
+    let finished = Finished {
+        key,
+        run,
+        stopped,
+        events: &events,
+    };
+    Ok(answer_report::print(&finished, json))
+}
+
+/// Parks the run on the first interrupt, and ends the process on the second.
+fn interrupt(host: &Host, run: String) -> tokio::task::JoinHandle<()> {
+    let stopper = host.stopper();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_err() {
+            return;
+        }
+        stopper.cancel();
+        eprintln!("interrupted: parking the run; once more to end at once");
+        if tokio::signal::ctrl_c().await.is_ok() {
+            eprintln!("the run goes on with: menagerie resume {run}");
+            std::process::exit(130);
+        }
+    })
+}

@@ -1,0 +1,192 @@
+//! A run, as it goes: one line a step with a spinner on a terminal, plain lines elsewhere.
+
+use std::collections::BTreeMap;
+use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use menagerie_executor::{GuestProgress, Watcher};
+use menagerie_orchestration::command::{Call, PluginRole};
+use menagerie_orchestration::event::{CallId, CallOf, Event, Recorded, StepResult};
+use menagerie_orchestration::run::Run;
+use menagerie_orchestration::run::step::StepStatus;
+
+use crate::commands::events::line;
+use crate::terminal::text::{duration_ms, fuel, safe_line};
+
+/// How wide the column of names is.
+const NAMES: usize = 20;
+
+/// Shows a run while it is driven.
+pub(crate) struct LiveView {
+    watcher: Arc<Screen>,
+}
+
+impl LiveView {
+    /// Begins to show; quiet where a program reads the answer.
+    pub(crate) fn start(quiet: bool, run: String) -> Self {
+        let terminal = std::io::stderr().is_terminal() && !quiet;
+        let bars = terminal.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
+        if !quiet {
+            eprintln!("run {run}");
+        }
+        Self {
+            watcher: Arc::new(Screen {
+                quiet,
+                bars,
+                steps: Mutex::default(),
+            }),
+        }
+    }
+
+    pub(crate) fn watcher(&self) -> Arc<dyn Watcher> {
+        self.watcher.clone()
+    }
+
+    /// Leaves what is finished on the screen and takes the rest away.
+    pub(crate) fn stop(&self) {
+        let mut steps = self.watcher.steps();
+        for (_, bar) in std::mem::take(&mut *steps) {
+            if !bar.is_finished() {
+                bar.finish_and_clear();
+            }
+        }
+    }
+}
+
+struct Screen {
+    quiet: bool,
+    bars: Option<MultiProgress>,
+    steps: Mutex<BTreeMap<CallOf, ProgressBar>>,
+}
+
+impl Screen {
+    fn steps(&self) -> std::sync::MutexGuard<'_, BTreeMap<CallOf, ProgressBar>> {
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn bar(&self, bars: &MultiProgress, of: CallOf, name: &str) -> ProgressBar {
+        let mut steps = self.steps();
+        let bar = steps.entry(of).or_insert_with(|| {
+            let bar = bars.add(ProgressBar::new_spinner());
+            bar.set_style(running());
+            bar.set_prefix(format!("{:<NAMES$}", safe_line(name)));
+            bar.enable_steady_tick(Duration::from_millis(100));
+            bar
+        });
+        bar.clone()
+    }
+
+    fn ended(&self, bars: &MultiProgress, of: CallOf, name: &str, mark: &str, told: String) {
+        let bar = self.bar(bars, of, name);
+        bar.set_style(finished());
+        bar.finish_with_message(format!("{mark} {told}"));
+    }
+
+    fn draw(&self, bars: &MultiProgress, run: &Run, recorded: &Recorded) {
+        match &recorded.event {
+            Event::StepEnded {
+                step,
+                id,
+                result,
+                call,
+                next,
+                ..
+            } => {
+                let of = CallOf::Step(*step);
+                let took = duration_ms(call.finished.since(call.started).as_secs_f64() * 1_000.0);
+                match result {
+                    StepResult::Completed { .. } => {
+                        let told = format!("{took:>9}  {:>8} fuel", fuel(call.fuel));
+                        self.ended(bars, of, id, "✓", told);
+                    }
+                    StepResult::Failed(failure) => {
+                        let told = safe_line(&format!("{}: {}", failure.code, failure.message));
+                        match next {
+                            Some(menagerie_orchestration::event::AfterFailure::Retry { .. }) => {
+                                self.bar(bars, of, id).set_message(format!("will be tried again: {told}"));
+                            }
+                            _ => self.ended(bars, of, id, "✗", told),
+                        }
+                    }
+                }
+            }
+            Event::StepSkipped { step, id, reason, .. } => {
+                self.ended(bars, CallOf::Step(*step), id, "–", safe_line(reason));
+            }
+            Event::Escalated { step, id, reason, .. } => {
+                let told = format!("waits for an answer: {}", safe_line(reason));
+                self.ended(bars, CallOf::Step(*step), id, "?", told);
+            }
+            Event::Decided { .. } => {
+                // Steps that are planned and cannot start yet are worth seeing, too.
+                for step in run.steps().filter(|step| step.status == StepStatus::Pending) {
+                    self.bar(bars, CallOf::Step(step.no), &step.id).set_message("waits for others");
+                }
+            }
+            Event::DecisionFailed { .. } | Event::RunEnded { .. } => {
+                let _ = bars.println(line(recorded));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn template(text: &str) -> ProgressStyle {
+    // The templates stand below and are good; a plain spinner is better than no run all the same.
+    ProgressStyle::with_template(text).unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn running() -> ProgressStyle {
+    template("  {spinner} {prefix} {elapsed:>9}  {wide_msg}")
+}
+
+fn with_fraction() -> ProgressStyle {
+    template("  {spinner} {prefix} {elapsed:>9}  {bar:20} {wide_msg}")
+}
+
+fn finished() -> ProgressStyle {
+    template("    {prefix} {wide_msg}")
+}
+
+impl Watcher for Screen {
+    fn committed(&self, run: &Run, events: &[Recorded]) {
+        if self.quiet {
+            return;
+        }
+        for recorded in events {
+            match &self.bars {
+                Some(bars) => self.draw(bars, run, recorded),
+                None if matches!(recorded.event, Event::DecisionRequested { .. }) => {}
+                None => eprintln!("  {}", line(recorded)),
+            }
+        }
+    }
+
+    fn entered(&self, call: &Call) {
+        if let (Some(bars), PluginRole::Agent(_) | PluginRole::Aggregator(_)) = (&self.bars, &call.role) {
+            let bar = self.bar(bars, call.id.of, &call.step);
+            bar.set_message("");
+            bar.reset_elapsed();
+        }
+    }
+
+    fn progress(&self, call: CallId, step: &str, progress: &GuestProgress) {
+        let Some(bars) = &self.bars else { return };
+        if matches!(call.of, CallOf::Decision(_)) {
+            return;
+        }
+        let bar = self.bar(bars, call.of, step);
+        match progress {
+            GuestProgress::Fraction(done) => {
+                bar.set_style(with_fraction());
+                bar.set_length(1_000);
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0–1000")]
+                bar.set_position((done.clamp(0.0, 1.0) * 1_000.0) as u64);
+            }
+            GuestProgress::Note(note) => bar.set_message(safe_line(note)),
+            GuestProgress::Chunk(_) | GuestProgress::Log { .. } => {}
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What a durable step costs, and how many there are in a second: each figure beside its reference
+//! in the same run, one JSON line each.
+//!
+//! The agent is the Rust echo agent of the tests, the strategy the bundled `sequence`. The bare
+//! guest call is the loop over wasmtime that the sandbox's benchmark has; the disk's own pace is
+//! taken by overwriting and syncing as many bytes as a step writes to the log.
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a benchmark: a panic is how it fails"
+)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use menagerie_builder::{Built, Silent};
+use menagerie_executor::{
+    Assembled, Began, BeginRun, GateConfig, Host, HostParts, PluginFinder, SystemClock, Watcher,
+    assemble,
+};
+use menagerie_journal::{Journal, MemoryJournal, Options, RunKey, SqliteJournal};
+use menagerie_licensing::Entitlements;
+use menagerie_orchestration::document::Document;
+use menagerie_orchestration::flow::PluginSource;
+use menagerie_orchestration::flow_file;
+use menagerie_sandbox::{Catalogue, Engine, EngineConfig};
+use serde_json::json;
+use tokio::runtime::Runtime;
+
+#[path = "../../../sandbox/benches/support/bare.rs"]
+mod bare;
+mod disk;
+mod overhead;
+mod steps;
+
+use bare::Bare;
+use disk::Disk;
+use steps::Steps;
+
+/// What every call is given, in the bare loop as well.
+pub const INPUT: &str = r#"{"text":"the quick brown fox","tags":["a","b"]}"#;
+/// Steps of one run.
+const STEPS: usize = 100;
+/// Runs at once where there are many.
+const RUNS: usize = 64;
+/// Medians over rounds withstand a busy machine.
+const ROUNDS: usize = 12;
+
+fn main() {
+    // `cargo test` runs benches as well, where there is nothing to measure.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return;
+    }
+    let bench = Bench::new();
+    bench.durable_step("durable_step", &bench.ahead);
+    bench.durable_step("durable_step_deciding", &bench.deciding);
+    bench.rates();
+    overhead::step_overhead();
+}
+
+/// One line of output.
+fn tell(figure: &str, value: f64, unit: &str, reference: f64) {
+    let ratio = value / reference;
+    println!(
+        r#"{{"figure": "{figure}", "value": {value:.1}, "unit": "{unit}", "reference": {reference:.1}, "ratio": {ratio:.3}}}"#
+    );
+}
+
+/// In microseconds.
+fn median(mut times: Vec<Duration>) -> f64 {
+    times.sort_unstable();
+    times[times.len() / 2].as_secs_f64() * 1e6
+}
+
+struct Plugins(Vec<Built>);
+
+impl Plugins {
+    fn bytes(&self, name: &str) -> Arc<[u8]> {
+        let built = self.0.iter().find(|built| built.name == name).unwrap();
+        std::fs::read(&built.path).unwrap().into()
+    }
+}
+
+impl PluginFinder for Plugins {
+    fn find(&self, source: &PluginSource) -> Result<Arc<[u8]>, String> {
+        match source {
+            PluginSource::Named(name) => Ok(self.bytes(name)),
+            PluginSource::File(file) => Err(file.clone()),
+        }
+    }
+}
+
+struct Bench {
+    runtime: Runtime,
+    catalogue: Catalogue,
+    bare: Arc<Bare>,
+    ahead: Assembled,
+    deciding: Assembled,
+    folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        let mut plugins = menagerie_builder::test_guests(&root, &mut Silent).unwrap();
+        plugins.extend(menagerie_builder::bundled(&root, &mut Silent).unwrap());
+        let plugins = Plugins(plugins);
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let engine = Engine::new(&EngineConfig::default()).unwrap();
+        let catalogue = Catalogue::new(engine, None);
+        let flow = |asking: bool| {
+            let text = format!(
+                r#"
+name = "bench"
+[agents.echo]
+plugin = "echo"
+[strategy]
+plugin = "sequence"
+config = {{ repeat = {STEPS}, ask_each_step = {asking} }}
+"#
+            );
+            let flow = Arc::new(flow_file::parse(&text).unwrap().flow);
+            assemble(
+                &catalogue,
+                flow,
+                text.into(),
+                &plugins,
+                Entitlements::community(),
+            )
+            .unwrap()
+        };
+        Self {
+            ahead: flow(false),
+            deciding: flow(true),
+            bare: Arc::new(Bare::new(&plugins.bytes("echo"))),
+            runtime,
+            catalogue,
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn host(journal: Arc<dyn Journal>) -> Host {
+        Host::new(HostParts {
+            journal,
+            clock: Arc::new(SystemClock::default()),
+            gate: GateConfig {
+                slots: 10,
+                queue: 100,
+            },
+            inbox_interval: Duration::from_millis(100),
+        })
+    }
+
+    fn store(&self, name: &str) -> (Host, std::path::PathBuf) {
+        let folder = self.folder.path().join(name);
+        let journal = SqliteJournal::open(&folder, &Options::new("bench")).unwrap();
+        (Self::host(Arc::new(journal)), folder)
+    }
+
+    async fn run(&self, host: &Host, assembled: &Assembled, watcher: Arc<dyn Watcher>) {
+        let begin = BeginRun {
+            key: RunKey::fresh(),
+            input: Document::from(serde_json::from_str::<serde_json::Value>(INPUT).unwrap()),
+            session: None,
+        };
+        match host
+            .begin(&self.catalogue, assembled, begin, watcher)
+            .await
+            .unwrap()
+        {
+            Began::Driven(run, _) => {
+                let length = json!(19);
+                assert_eq!(
+                    run.result().value().get("length"),
+                    Some(&length),
+                    "{:?}",
+                    run.ended()
+                );
+            }
+            Began::Existing(row) => panic!("{row:?} is there already"),
+        }
+    }
+
+    /// One run at a time; between two runs the disk and the bare call have their turn.
+    fn durable_step(&self, figure: &str, assembled: &Assembled) {
+        let (host, folder) = self.store(figure);
+        let steps = Arc::new(Steps::default());
+        let log = folder.join("journal.db-wal");
+        let length = || log.metadata().unwrap().len();
+        let before = length();
+        self.runtime
+            .block_on(self.run(&host, assembled, steps.clone()));
+        let commits = steps.commits();
+        let mut disk = Disk::new(self.folder.path(), (length() - before) / commits as u64);
+        let (mut times, mut reference, mut calls) = (Vec::new(), Vec::new(), Vec::new());
+        for round in 0..ROUNDS {
+            steps.clear();
+            self.runtime
+                .block_on(self.run(&host, assembled, steps.clone()));
+            // The first rounds let the log grow to the length at which it is used again.
+            if round >= 2 {
+                times.extend(steps.between());
+                reference.extend((0..STEPS).map(|_| disk.overwrite_and_sync()));
+                calls.extend((0..STEPS).map(|_| {
+                    let begun = Instant::now();
+                    self.runtime.block_on(self.bare.call());
+                    begun.elapsed()
+                }));
+            }
+        }
+        tell(
+            figure,
+            median(times),
+            "us",
+            median(reference) + median(calls),
+        );
+    }
+
+    /// Steps in a second, many runs at once.
+    fn rate(&self, host: &Host, assembled: &Assembled, runs: usize) -> f64 {
+        let begun = Instant::now();
+        let all =
+            (0..runs).map(|_| self.run(host, assembled, Arc::new(menagerie_executor::Nobody)));
+        self.runtime.block_on(join_all(all));
+        (runs * STEPS) as f64 / begun.elapsed().as_secs_f64()
+    }
+
+    /// Bare guest calls in a second, on as many threads as the runs have.
+    fn bare_rate(&self) -> f64 {
+        let begun = Instant::now();
+        let all = (0..RUNS).map(|_| {
+            let bare = self.bare.clone();
+            self.runtime.spawn(async move {
+                for _ in 0..STEPS {
+                    bare.call().await;
+                }
+            })
+        });
+        self.runtime.block_on(join_all(all.collect::<Vec<_>>()));
+        (RUNS * STEPS) as f64 / begun.elapsed().as_secs_f64()
+    }
+
+    /// All in turn, so that what disturbs the machine disturbs each.
+    fn rates(&self) {
+        let (host, folder) = self.store("durable_rate_64");
+        let log = folder.join("journal.db-wal");
+        let before = log.metadata().unwrap().len();
+        let steps = Arc::new(Steps::default());
+        self.runtime
+            .block_on(self.run(&host, &self.ahead, steps.clone()));
+        let bytes = (log.metadata().unwrap().len() - before) / steps.commits() as u64;
+        let mut disk = Disk::new(self.folder.path(), bytes);
+        let [mut durable, mut ahead, mut deciding, mut bare] = [const { Vec::new() }; 4];
+        let mut syncs = Vec::new();
+        for _ in 0..7 {
+            durable.push(self.rate(&host, &self.ahead, RUNS));
+            let memory = || Self::host(Arc::new(MemoryJournal::new("bench")));
+            ahead.push(self.rate(&memory(), &self.ahead, RUNS));
+            deciding.push(self.rate(&memory(), &self.deciding, RUNS));
+            bare.push(self.bare_rate());
+            syncs.extend((0..STEPS).map(|_| disk.overwrite_and_sync()));
+        }
+        let middle = |mut rates: Vec<f64>| {
+            rates.sort_by(f64::total_cmp);
+            rates[rates.len() / 2]
+        };
+        let (durable, ahead) = (middle(durable), middle(ahead));
+        let (deciding, bare) = (middle(deciding), middle(bare));
+        let group = RUNS as f64 * 1e6 / median(syncs);
+        tell("durable_rate_64", durable, "steps/s", ahead.min(group));
+        tell("memory_rate", ahead, "steps/s", bare);
+        tell("memory_rate_deciding", deciding, "steps/s", bare);
+    }
+}

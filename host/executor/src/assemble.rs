@@ -1,0 +1,269 @@
+//! From a flow and component files to something that can be run: every plugin found, checked,
+//! compiled and of the right kind, every limit within the node's ceilings and the licence.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use menagerie_journal::{Content, Pin};
+use menagerie_licensing::{Entitlements, Refusal};
+use menagerie_orchestration::document::Document;
+use menagerie_orchestration::event::Pins;
+use menagerie_orchestration::flow::{Flow, PluginSource, PluginUse, RunLimits};
+use menagerie_orchestration::wire;
+use menagerie_sandbox::{
+    CONTRACT_VERSION, Catalogue, CeilingError, Grants, Kind, Limits, LoadError, Plugin,
+};
+
+use crate::translate::{Skills, limits_of};
+
+/// Where component files come from.
+pub trait PluginFinder {
+    /// The bytes behind a name or a file.
+    ///
+    /// # Errors
+    /// A sentence that says where it was looked for, and what to do.
+    fn find(&self, source: &PluginSource) -> Result<Arc<[u8]>, String>;
+}
+
+/// Why a flow cannot be run here.
+#[derive(Debug, thiserror::Error)]
+#[error("{role}: {problem}")]
+pub struct AssembleError {
+    /// `agent:NAME`, `strategy`, `aggregator:NAME`, or `flow`.
+    pub role: String,
+    /// What is wrong with it.
+    #[source]
+    pub problem: AssembleProblem,
+}
+
+/// What is wrong with one use of a plugin.
+#[derive(Debug, thiserror::Error)]
+pub enum AssembleProblem {
+    /// There is no such component.
+    #[error("{0}")]
+    NotFound(String),
+    /// The component is refused.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The component is for something else.
+    #[error("`{plugin}` is a plugin of kind {found}, expected {expected}")]
+    WrongKind {
+        /// The plugin's name.
+        plugin: String,
+        /// Its kind.
+        found: Kind,
+        /// The kind that the use needs.
+        expected: Kind,
+    },
+    /// A limit is beyond what this node gives.
+    #[error(transparent)]
+    Ceiling(#[from] CeilingError),
+    /// The licence does not allow it.
+    #[error(transparent)]
+    Licence(#[from] Refusal),
+    /// The pinned flow cannot be read by this host.
+    #[error("the flow cannot be read: {0}")]
+    Flow(String),
+}
+
+/// One use of a plugin, ready for calls.
+#[derive(Clone)]
+pub struct Part {
+    /// The plugin.
+    pub plugin: Arc<Plugin>,
+    /// Its bytes, which a run is pinned to.
+    pub bytes: Arc<[u8]>,
+    /// Its meters.
+    pub limits: Limits,
+}
+
+/// A flow with everything that it needs.
+#[derive(Clone)]
+pub struct Assembled {
+    /// The flow.
+    pub flow: Arc<Flow>,
+    /// Its text, which a run is pinned to.
+    pub text: Arc<str>,
+    /// By role: `agent:NAME`, `strategy`, `aggregator:NAME`.
+    pub parts: BTreeMap<String, Part>,
+    /// The flow's bounds, narrowed by the licence.
+    pub limits: RunLimits,
+    /// The licence as applied.
+    pub entitlements: Entitlements,
+    /// The engine's fingerprint.
+    pub engine: String,
+}
+
+/// Every use of a plugin in a flow: its role, what kind it must be, and the use.
+pub fn uses(flow: &Flow) -> impl Iterator<Item = (String, Kind, &PluginUse)> {
+    let agents = flow
+        .agents
+        .iter()
+        .map(|agent| (format!("agent:{}", agent.name), Kind::Agent, &agent.uses));
+    let strategy = ("strategy".to_owned(), Kind::Strategy, &flow.strategy);
+    let aggregators = flow
+        .aggregators
+        .iter()
+        .map(|(name, uses)| (format!("aggregator:{name}"), Kind::Aggregator, uses));
+    agents.chain([strategy]).chain(aggregators)
+}
+
+/// Finds, loads and checks everything that a flow names. Blocks while components are compiled.
+///
+/// # Errors
+/// All that is wrong, in the order of the flow.
+pub fn assemble(
+    catalogue: &Catalogue,
+    flow: Arc<Flow>,
+    text: Arc<str>,
+    finder: &dyn PluginFinder,
+    entitlements: Entitlements,
+) -> Result<Assembled, Vec<AssembleError>> {
+    let mut errors = Vec::new();
+    let mut parts = BTreeMap::new();
+    if let Err(refusal) = entitlements.check_agents(flow.agents.len()) {
+        errors.push(AssembleError {
+            role: "flow".to_owned(),
+            problem: refusal.into(),
+        });
+    }
+    for (role, kind, uses) in uses(&flow) {
+        let found = finder.find(&uses.plugin).map_err(AssembleProblem::NotFound);
+        match found.and_then(|bytes| part(catalogue, kind, uses, bytes)) {
+            Ok(part) => {
+                parts.insert(role, part);
+            }
+            Err(problem) => errors.push(AssembleError { role, problem }),
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let limits = narrowed(&flow.limits, &entitlements);
+    Ok(Assembled {
+        flow,
+        text,
+        parts,
+        limits,
+        entitlements,
+        engine: catalogue.engine().fingerprint().to_owned(),
+    })
+}
+
+fn part(
+    catalogue: &Catalogue,
+    expected: Kind,
+    uses: &PluginUse,
+    bytes: Arc<[u8]>,
+) -> Result<Part, AssembleProblem> {
+    let limits = limits_of(&uses.limits);
+    limits.check(catalogue.engine().config())?;
+    let grants = uses
+        .grants
+        .iter()
+        .map(|name| format!("menagerie:plugin/{name}"));
+    let plugin = catalogue.load(&bytes, &Grants::of(grants))?;
+    if plugin.kind() != expected {
+        return Err(AssembleProblem::WrongKind {
+            plugin: plugin.manifest().name.clone(),
+            found: plugin.kind(),
+            expected,
+        });
+    }
+    Ok(Part {
+        plugin,
+        bytes,
+        limits,
+    })
+}
+
+/// The flow's bounds, no wider than the licence.
+fn narrowed(limits: &RunLimits, entitlements: &Entitlements) -> RunLimits {
+    let mut narrowed = limits.clone();
+    narrowed.max_concurrent = narrowed.max_concurrent.min(entitlements.parallel_width());
+    narrowed
+}
+
+impl Assembled {
+    /// What a run of this flow stays on, by name and digest.
+    #[must_use]
+    pub fn pins(&self) -> Pins {
+        let plugins = self
+            .parts
+            .iter()
+            .map(|(role, part)| (role.clone(), part.plugin.digest().to_owned()));
+        let grants = uses(&self.flow).map(|(role, _, uses)| (role, uses.grants.clone()));
+        Pins {
+            flow: wire::digest(self.text.as_bytes()),
+            contract: CONTRACT_VERSION.to_string(),
+            engine: self.engine.clone(),
+            plugins: plugins.collect(),
+            grants: grants.filter(|(_, grants)| !grants.is_empty()).collect(),
+            entitlements: described(&self.entitlements),
+        }
+    }
+
+    /// The bytes of all that a run of this flow stays on.
+    #[must_use]
+    pub fn pinned_content(&self) -> Vec<Pin> {
+        let mut pins = vec![pin(FLOW_PIN, self.text.as_bytes())];
+        let entitlements = serde_json::to_vec(&self.entitlements).unwrap_or_default();
+        pins.push(pin(ENTITLEMENTS_PIN, &entitlements));
+        for (role, part) in &self.parts {
+            pins.push(Pin {
+                name: format!("{PLUGIN_PIN}{role}"),
+                content: Content::new(part.bytes.clone()),
+            });
+        }
+        pins
+    }
+
+    /// The skills of the agents' plugins.
+    pub(crate) fn skills(&self) -> Skills {
+        let skills = |(role, part): (&String, &Part)| {
+            let name = role.strip_prefix("agent:")?;
+            Some((name.to_owned(), part.plugin.manifest().skills.clone()))
+        };
+        self.parts.iter().filter_map(skills).collect()
+    }
+
+    /// The input as a run of this flow takes it: what is no object stands under `input`.
+    #[must_use]
+    pub fn input_digest(&self, input: &Document) -> String {
+        let both = format!(
+            "{}\n{}",
+            wire::digest(self.text.as_bytes()),
+            input.to_text()
+        );
+        wire::digest(both.as_bytes())
+    }
+}
+
+/// A licence as a run's first event names it: tier, holder and figures.
+fn described(entitlements: &Entitlements) -> BTreeMap<String, String> {
+    let mut described = BTreeMap::from([
+        ("tier".to_owned(), entitlements.tier.to_string()),
+        (
+            "parallel_width".to_owned(),
+            entitlements.parallel_width().to_string(),
+        ),
+    ]);
+    if let Some(holder) = &entitlements.holder {
+        described.insert("holder".to_owned(), holder.clone());
+    }
+    described
+}
+
+/// The pin of the flow's text.
+pub(crate) const FLOW_PIN: &str = "flow";
+/// The pin of the licence as applied.
+pub(crate) const ENTITLEMENTS_PIN: &str = "entitlements";
+/// The beginning of a plugin's pin; its role follows.
+pub(crate) const PLUGIN_PIN: &str = "plugin:";
+
+fn pin(name: &str, bytes: &[u8]) -> Pin {
+    Pin {
+        name: name.to_owned(),
+        content: Content::new(bytes.to_vec()),
+    }
+}

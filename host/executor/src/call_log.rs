@@ -1,0 +1,120 @@
+//! The sandbox's call log, kept in the run's journal.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use menagerie_journal::{CallKey as RowKey, CallRecord, Claim, Content, Digest, Journal};
+use menagerie_sandbox::{CallKey, CallLog, CallLogError, EffectClass, Intent, Known};
+
+use crate::clock::Clock;
+
+/// Host calls of one execution of an attempt.
+pub(crate) struct JournalCallLog {
+    journal: Arc<dyn Journal>,
+    clock: Arc<dyn Clock>,
+    claim: Claim,
+    execution: u32,
+}
+
+impl JournalCallLog {
+    pub(crate) fn new(
+        journal: Arc<dyn Journal>,
+        clock: Arc<dyn Clock>,
+        claim: Claim,
+        execution: u32,
+    ) -> Self {
+        Self {
+            journal,
+            clock,
+            claim,
+            execution,
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.clock.now().0).unwrap_or(0)
+    }
+
+    async fn write(&self, record: CallRecord) -> Result<(), CallLogError> {
+        let written = self.journal.record_calls(&self.claim, vec![record]).await;
+        written.map_err(|error| CallLogError(error.to_string()))
+    }
+}
+
+fn row_key(key: &CallKey) -> RowKey {
+    RowKey {
+        step: key.step.clone(),
+        attempt: key.attempt,
+        ordinal: key.ordinal,
+    }
+}
+
+const CLASSES: [(EffectClass, &str); 4] = [
+    (EffectClass::Pure, "pure"),
+    (EffectClass::Idempotent, "idempotent"),
+    (EffectClass::AtLeastOnce, "at-least-once"),
+    (EffectClass::AtMostOnce, "at-most-once"),
+];
+
+fn token(class: EffectClass) -> &'static str {
+    let known = CLASSES.iter().find(|(known, _)| *known == class);
+    known.map_or("at-most-once", |(_, token)| token)
+}
+
+/// The strictest class stands for one that this host does not know.
+fn class(token: &str) -> EffectClass {
+    let known = CLASSES.iter().find(|(_, known)| *known == token);
+    known.map_or(EffectClass::AtMostOnce, |(class, _)| *class)
+}
+
+fn digest(text: &str) -> Result<Digest, CallLogError> {
+    text.parse()
+        .map_err(|_| CallLogError(format!("{text} is no digest")))
+}
+
+#[async_trait]
+impl CallLog for JournalCallLog {
+    async fn lookup(&self, key: &CallKey) -> Result<Known, CallLogError> {
+        let row = self.journal.call(self.claim.key(), row_key(key)).await;
+        let row = row.map_err(|error| CallLogError(error.to_string()))?;
+        Ok(match row {
+            None => Known::Nothing,
+            Some(row) => {
+                let intent = Intent {
+                    effect: class(&row.effect),
+                    request_digest: row.request.to_string(),
+                };
+                match row.answer {
+                    Some(answer) => Known::Answered(intent, answer.content.bytes().to_vec()),
+                    None => Known::Intended(intent),
+                }
+            }
+        })
+    }
+
+    async fn intend(&self, key: &CallKey, intent: &Intent) -> Result<(), CallLogError> {
+        self.write(CallRecord::Intend {
+            call: row_key(key),
+            execution: self.execution,
+            request: digest(&intent.request_digest)?,
+            effect: token(intent.effect).into(),
+            at_ms: self.now_ms(),
+        })
+        .await
+    }
+
+    async fn record(&self, key: &CallKey, answer: &[u8]) -> Result<(), CallLogError> {
+        let row = self.journal.call(self.claim.key(), row_key(key)).await;
+        let row = row.map_err(|error| CallLogError(error.to_string()))?;
+        let Some(row) = row else {
+            return Err(CallLogError(format!("{key:?} was never intended")));
+        };
+        self.write(CallRecord::Record {
+            call: row_key(key),
+            request: row.request,
+            answer: Content::new(answer.to_vec()),
+            at_ms: self.now_ms(),
+        })
+        .await
+    }
+}

@@ -1,0 +1,351 @@
+//! One loop per run: inputs in, events to the journal, outstanding commands to where they belong.
+//!
+//! Nothing leaves before the events behind it are durable: calls are started, and watchers told,
+//! only after the commit. The loop compares what it is doing with what is outstanding after every
+//! commit, so that recovery is no second mechanism.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use menagerie_journal::{Batch, Claim, InboxEntry, Journal, RunKey, Status};
+use menagerie_orchestration::command::Call;
+use menagerie_orchestration::event::{CallId, TimerId};
+use menagerie_orchestration::input::{Input, Wish};
+use menagerie_orchestration::run::{Run, RunStatus};
+use menagerie_orchestration::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::clock::Clock;
+use crate::error::ExecutorError;
+use crate::gate::Gate;
+use crate::guest_task::GuestTask;
+use crate::guests::Guests;
+use crate::store::{self, Known, Outstanding};
+use crate::watch::Watcher;
+
+/// Inputs that may wait for the loop; whoever brings more waits too.
+const INPUTS_WAITING: usize = 64;
+
+/// A wish as it lies in an inbox.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct InboxWish {
+    /// Who.
+    pub(crate) by: String,
+    /// What.
+    #[serde(flatten)]
+    pub(crate) wish: Wish,
+}
+
+/// Why a loop has stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// The run has ended.
+    Ended,
+    /// Nothing is outstanding until somebody answers, or lets the run go on.
+    Waiting,
+    /// The host was asked to stop; the run goes on when somebody resumes it.
+    Parked,
+}
+
+/// What the loops of one host share.
+#[derive(Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) gate: Gate,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// How often an inbox is looked into for the wishes of other processes.
+    pub(crate) inbox_interval: Duration,
+    /// Changes when this process has put a wish into some inbox.
+    pub(crate) wishes: watch::Sender<()>,
+    pub(crate) stop: CancellationToken,
+}
+
+/// A call under way. Dropped, it is cancelled: a loop that is dropped leaves no guest behind.
+struct Live {
+    cancel: DropGuard,
+    task: JoinHandle<()>,
+}
+
+/// Drives one run.
+pub(crate) struct Driver {
+    around: Surroundings,
+    guests: Arc<dyn Guests>,
+    watcher: Arc<dyn Watcher>,
+    key: RunKey,
+    claim: Claim,
+    run: Run,
+    /// What the run's state asks for, read off it once after every change.
+    outstanding: Outstanding,
+    known: Known,
+    live: BTreeMap<CallId, Live>,
+    /// Calls that nobody waits for any more, until they have ended.
+    ending: Vec<JoinHandle<()>>,
+    sender: mpsc::Sender<Input>,
+    inputs: mpsc::Receiver<Input>,
+    wishes: watch::Receiver<()>,
+    inbox_after: u64,
+    next_look: Instant,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        around: Surroundings,
+        guests: Arc<dyn Guests>,
+        watcher: Arc<dyn Watcher>,
+        claim: Claim,
+        run: Run,
+        known: Known,
+    ) -> Self {
+        let (sender, inputs) = mpsc::channel(INPUTS_WAITING);
+        Self {
+            wishes: around.wishes.subscribe(),
+            around,
+            guests,
+            watcher,
+            key: claim.key().clone(),
+            claim,
+            outstanding: Outstanding::of(&run),
+            run,
+            known,
+            live: BTreeMap::new(),
+            ending: Vec::new(),
+            sender,
+            inputs,
+            inbox_after: 0,
+            next_look: Instant::now(),
+        }
+    }
+
+    /// Drives the run until it ends, or nothing is left to do but wait for a person.
+    ///
+    /// After an error the run in memory is gone and its claim released: the journal has what was
+    /// committed, and whoever resumes the run goes on from there.
+    pub(crate) async fn drive(
+        mut self,
+        first: Vec<Input>,
+    ) -> Result<(Run, Stopped), ExecutorError> {
+        let stopped = self.turn(first).await;
+        self.end_calls().await;
+        let released = self.around.journal.release(self.claim).await;
+        let stopped = stopped?;
+        released?;
+        Ok((self.run, stopped))
+    }
+
+    async fn turn(&mut self, first: Vec<Input>) -> Result<Stopped, ExecutorError> {
+        self.take_in(&first, Vec::new()).await?;
+        loop {
+            self.look_into_inbox().await?;
+            self.reconcile();
+            if let Some(stopped) = self.stopped() {
+                self.commit(Batch::default(), store::status_at_rest(&self.run))
+                    .await?;
+                return Ok(stopped);
+            }
+            if self.around.stop.is_cancelled() {
+                return self.park().await;
+            }
+            let inputs = self.next_inputs().await;
+            self.take_in(&inputs, Vec::new()).await?;
+        }
+    }
+
+    /// Ends what is under way and notes that nothing is: the next owner need not count the calls
+    /// as ones that ended their host.
+    async fn park(&mut self) -> Result<Stopped, ExecutorError> {
+        self.end_calls().await;
+        // Answers that are there already need not be bought again.
+        let inputs: Vec<Input> = std::iter::from_fn(|| self.inputs.try_recv().ok()).collect();
+        self.take_in(&inputs, Vec::new()).await?;
+        if self.run.status().is_final() {
+            return Ok(Stopped::Ended);
+        }
+        self.commit(Batch::default(), store::parked()).await?;
+        Ok(Stopped::Parked)
+    }
+
+    async fn end_calls(&mut self) {
+        // A call that has just answered must not wait for room in a channel that nobody empties.
+        self.inputs.close();
+        // All are told before the first is waited for.
+        let told = std::mem::take(&mut self.live)
+            .into_values()
+            .map(Live::cancelled);
+        self.ending.extend(told);
+        for task in self.ending.drain(..) {
+            // The call ends within the sandbox's own bound; what a panic in it means was told.
+            let _ = task.await;
+        }
+    }
+
+    fn stopped(&self) -> Option<Stopped> {
+        match self.run.status() {
+            status if status.is_final() => Some(Stopped::Ended),
+            RunStatus::Waiting if self.outstanding.is_empty() => Some(Stopped::Waiting),
+            RunStatus::Paused if self.live.is_empty() => Some(Stopped::Waiting),
+            _ => None,
+        }
+    }
+
+    /// Folds inputs in and makes what follows durable.
+    async fn take_in(&mut self, inputs: &[Input], acks: Vec<String>) -> Result<(), ExecutorError> {
+        let recorded = self.run.advance(inputs, self.around.clock.now());
+        if !recorded.is_empty() {
+            self.outstanding = Outstanding::of(&self.run);
+        }
+        let mut batch = store::batch(&self.key, &self.run, &recorded)?;
+        self.known.change(&self.outstanding, &mut batch);
+        batch.acks = acks;
+        self.commit(batch, store::status_of(&self.run)).await?;
+        if !recorded.is_empty() {
+            self.watcher.committed(&self.run, &recorded);
+        }
+        Ok(())
+    }
+
+    /// Makes a batch and a change of status durable, if there is anything in them.
+    async fn commit(&mut self, mut batch: Batch, status: Status) -> Result<(), ExecutorError> {
+        batch.status = self.known.changed(status);
+        if batch.events.is_empty() && batch.acks.is_empty() && batch.status.is_none() {
+            return Ok(());
+        }
+        let expected = self.run.next_seq() - batch.events.len() as u64;
+        self.around
+            .journal
+            .commit(&self.claim, expected, batch)
+            .await?;
+        Ok(())
+    }
+
+    /// Waits for something to happen, and takes everything that has.
+    async fn next_inputs(&mut self) -> Vec<Input> {
+        let clock = self.around.clock.clone();
+        let due = self.outstanding.timers.first().map(|(due, _)| *due);
+        let timer = async {
+            match due {
+                Some(due) => clock.sleep_until(due).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut inputs = Vec::new();
+        tokio::select! {
+            input = self.inputs.recv() => inputs.extend(input),
+            () = timer => {}
+            // The sender is in `around`: it is not gone before this loop is.
+            _ = self.wishes.changed() => self.wishes.mark_changed(),
+            () = tokio::time::sleep_until(self.next_look) => {}
+            () = self.around.stop.cancelled() => {}
+        }
+        while let Ok(input) = self.inputs.try_recv() {
+            inputs.push(input);
+        }
+        inputs.extend(
+            self.fired()
+                .into_iter()
+                .map(|(_, timer)| Input::TimerFired(timer)),
+        );
+        inputs
+    }
+
+    /// Timers whose time has come, in due order.
+    fn fired(&self) -> Vec<(Timestamp, TimerId)> {
+        let now = self.around.clock.now();
+        let due = self
+            .outstanding
+            .timers
+            .iter()
+            .take_while(|(due, _)| *due <= now);
+        due.copied().collect()
+    }
+
+    /// Folds in what others wish of the run, when it is time to look.
+    async fn look_into_inbox(&mut self) -> Result<(), ExecutorError> {
+        let now = Instant::now();
+        let told = self.wishes.has_changed().unwrap_or(false);
+        if self.run.status().is_final() || !(told || now >= self.next_look) {
+            return Ok(());
+        }
+        self.wishes.mark_unchanged();
+        self.next_look = now + self.around.inbox_interval;
+        let entries = self
+            .around
+            .journal
+            .take_inbox(&self.key, self.inbox_after)
+            .await?;
+        let Some(last) = entries.last() else {
+            return Ok(());
+        };
+        self.inbox_after = last.position;
+        let acks = entries.iter().map(|entry| entry.input_id.clone()).collect();
+        let wishes: Vec<Input> = entries.iter().filter_map(wish_of).collect();
+        self.take_in(&wishes, acks).await
+    }
+
+    /// Makes what is being done the same as what is outstanding.
+    fn reconcile(&mut self) {
+        self.ending.retain(|task| !task.is_finished());
+        let calls = &self.outstanding.calls;
+        let gone = |id: &CallId, _: &mut Live| !calls.iter().any(|(wanted, _)| wanted == id);
+        let cancelled = self
+            .live
+            .extract_if(.., gone)
+            .map(|(_, live)| live.cancelled());
+        self.ending.extend(cancelled);
+        let width = usize::try_from(self.run.limits().max_concurrent).unwrap_or(usize::MAX);
+        for (id, may_start) in calls {
+            if self.live.len() >= width {
+                return;
+            }
+            if *may_start
+                && !self.live.contains_key(id)
+                && let Some(call) = self.run.call(*id)
+            {
+                self.live.insert(*id, self.start(call));
+            }
+        }
+    }
+
+    fn start(&self, call: Call) -> Live {
+        let cancel = CancellationToken::new();
+        let guest = GuestTask {
+            gate: self.around.gate.clone(),
+            clock: self.around.clock.clone(),
+            guests: self.guests.clone(),
+            watcher: self.watcher.clone(),
+            key: format!("{}/{}", self.key, call.role).into(),
+            sender: self.sender.clone(),
+            cancel: cancel.clone(),
+        };
+        Live {
+            cancel: cancel.drop_guard(),
+            task: tokio::spawn(guest.make(call)),
+        }
+    }
+}
+
+impl Live {
+    fn cancelled(self) -> JoinHandle<()> {
+        drop(self.cancel);
+        self.task
+    }
+}
+
+fn wish_of(entry: &InboxEntry) -> Option<Input> {
+    match serde_json::from_str::<InboxWish>(&entry.json) {
+        Ok(InboxWish { by, wish }) => Some(Input::Wish {
+            id: entry.input_id.clone(),
+            by,
+            wish,
+        }),
+        Err(error) => {
+            // It is acknowledged all the same: it would be in the way for ever.
+            tracing::warn!(input = %entry.input_id, %error, "an inbox entry cannot be read");
+            None
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What can go wrong while runs are driven.
+
+use menagerie_journal::{CommitError, Error as JournalError, Owner, RunKey};
+use menagerie_orchestration::wire::WireError;
+
+use crate::assemble::AssembleError;
+
+/// Why a run cannot be started, resumed or driven on. The run itself is unharmed: what was
+/// committed is there.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecutorError {
+    /// The store cannot be read.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// A commit was refused.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// An event of the run cannot be read.
+    #[error("run {run}: event {seq} cannot be read")]
+    Event {
+        /// The run.
+        run: RunKey,
+        /// The event's position.
+        seq: u64,
+        /// Why.
+        #[source]
+        source: WireError,
+    },
+    /// A living process has the run.
+    #[error("run {run} is being driven by {} (process {})", .owner.name, .owner.pid)]
+    Owned {
+        /// The run.
+        run: RunKey,
+        /// Who has it.
+        owner: Owner,
+    },
+    /// The run's flow or plugins cannot be used any more.
+    #[error("run {run} cannot go on")]
+    Assemble {
+        /// The run.
+        run: RunKey,
+        /// Why.
+        #[source]
+        source: AssembleError,
+    },
+    /// The run lacks one of the things that it stays on.
+    #[error("run {run} has no pinned {what}")]
+    MissingPin {
+        /// The run.
+        run: RunKey,
+        /// What is missing.
+        what: String,
+    },
+    /// What the machine made cannot be written: a mistake of the host.
+    #[error("run {run}: an event cannot be written")]
+    Encode {
+        /// The run.
+        run: RunKey,
+        /// Why.
+        #[source]
+        source: WireError,
+    },
+}

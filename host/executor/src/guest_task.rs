@@ -1,0 +1,131 @@
+//! One guest call on its way: through the gate, into the guest, and back to its run's loop.
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures_util::FutureExt as _;
+use menagerie_orchestration::command::Call;
+use menagerie_orchestration::event::{CallFacts, CallId, CallOf, StepResult};
+use menagerie_orchestration::failure::Failure;
+use menagerie_orchestration::input::Input;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::gate::{Gate, Ticket};
+use crate::guests::{GuestAnswer, GuestReply, GuestUse, Guests};
+use crate::watch::Watcher;
+
+/// One guest call on its way: through the gate, into the guest, back to the loop.
+pub(crate) struct GuestTask {
+    pub(crate) gate: Gate,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) guests: Arc<dyn Guests>,
+    pub(crate) watcher: Arc<dyn Watcher>,
+    pub(crate) key: Arc<str>,
+    pub(crate) sender: mpsc::Sender<Input>,
+    pub(crate) cancel: CancellationToken,
+}
+
+impl GuestTask {
+    pub(crate) async fn make(self, call: Call) {
+        let (queued, waited) = (self.clock.now(), self.clock.monotonic());
+        let ticket = Ticket {
+            key: self.key.clone(),
+            max_load: call.max_load,
+            priority: call.priority,
+            critical_path_ms: call.critical_path_ms,
+        };
+        let slot = tokio::select! {
+            slot = self.gate.enter(ticket) => slot,
+            () = self.cancel.cancelled() => return,
+        };
+        let slot_wait = self.clock.monotonic().saturating_sub(waited);
+        let admitted = self.clock.now();
+        self.watcher.entered(&call);
+        let (id, role, ready) = (call.id, call.role.to_string(), call.ready);
+        let strategy = matches!(id.of, CallOf::Decision(_));
+        let answer = self.answer(call).await;
+        drop(slot);
+        if self.cancel.is_cancelled() {
+            // Nobody waits for the answer any more; the attempt counts as never made.
+            return;
+        }
+        let facts = CallFacts {
+            ready,
+            queued,
+            admitted,
+            started: admitted,
+            finished: self.clock.now(),
+            slot_wait_us: u64::try_from(slot_wait.as_micros()).unwrap_or(u64::MAX),
+            wall_us: answer.used.wall_us,
+            busy_us: answer.used.busy_us,
+            fuel: answer.used.fuel,
+            peak_memory_bytes: answer.used.peak_memory_bytes,
+            host_calls: answer.used.host_calls,
+            bytes_to_host: answer.used.bytes_to_host,
+            output_bytes: answer.used.output_bytes,
+            log_dropped: answer.used.log_dropped,
+            plugin: self.guests.digest(&role),
+        };
+        // The loop is gone when this fails, and the run with it.
+        let _ = self
+            .sender
+            .send(input_of(id, strategy, answer, facts))
+            .await;
+    }
+
+    /// The guest's answer; a panic in the host is a failure of the call, so that no run hangs.
+    async fn answer(&self, call: Call) -> GuestAnswer {
+        let made = async { self.guests.call(call, self.cancel.clone()).await };
+        let answer = AssertUnwindSafe(made).catch_unwind().await;
+        answer.unwrap_or_else(|_| GuestAnswer {
+            result: Err(Failure::new(
+                "host",
+                "the host panicked while making the call",
+            )),
+            context: BTreeMap::new(),
+            used: GuestUse::default(),
+            log: None,
+        })
+    }
+}
+
+fn input_of(call: CallId, strategy: bool, answer: GuestAnswer, facts: CallFacts) -> Input {
+    let log = answer.log;
+    if strategy {
+        let result = match answer.result {
+            Ok(GuestReply::Decision(decision)) => Ok(decision),
+            Ok(GuestReply::Output { .. }) => Err(mismatch("a decision", "an output")),
+            Err(failure) => Err(failure),
+        };
+        return Input::Decided {
+            call,
+            result,
+            facts,
+            log,
+        };
+    }
+    let result = match answer.result {
+        Ok(GuestReply::Output { output, confidence }) => {
+            StepResult::Completed { output, confidence }
+        }
+        Ok(GuestReply::Decision(_)) => StepResult::Failed(mismatch("an output", "a decision")),
+        Err(failure) => StepResult::Failed(failure),
+    };
+    Input::StepEnded {
+        call,
+        result,
+        context: answer.context,
+        facts,
+        log,
+    }
+}
+
+fn mismatch(expected: &str, found: &str) -> Failure {
+    Failure::new(
+        "refused",
+        format!("expected {expected}, the plugin answered with {found}"),
+    )
+}

@@ -1,0 +1,66 @@
+//! The port through which the executor makes guest calls: the sandbox, or a fake in a test.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::BoxFuture;
+use menagerie_orchestration::command::Call;
+use menagerie_orchestration::decision::Decision;
+use menagerie_orchestration::document::Document;
+use menagerie_orchestration::failure::Failure;
+use tokio_util::sync::CancellationToken;
+
+/// Makes guest calls for one run.
+pub trait Guests: Send + Sync {
+    /// Makes the call. Must end soon after `cancel`.
+    fn call(&self, call: Call, cancel: CancellationToken) -> BoxFuture<'static, GuestAnswer>;
+    /// The digest of the component that the run stays on for this role.
+    fn digest(&self, role: &str) -> String;
+}
+
+/// How a guest call ended, and what it used.
+#[derive(Debug, Clone)]
+pub struct GuestAnswer {
+    /// The answer, if there is one.
+    pub result: Result<GuestReply, Failure>,
+    /// What the agent put into its own context.
+    pub context: BTreeMap<String, Document>,
+    /// What it used.
+    pub used: GuestUse,
+    /// What it logged: a list of `{"level", "message"}`.
+    pub log: Option<Document>,
+}
+
+/// What a guest answered.
+#[derive(Debug, Clone)]
+pub enum GuestReply {
+    /// A strategy.
+    Decision(Box<Decision>),
+    /// An agent or an aggregator.
+    Output {
+        /// The answer.
+        output: Document,
+        /// How sure the guest is.
+        confidence: Option<f64>,
+    },
+}
+
+/// What a call used; units as in [`CallFacts`](menagerie_orchestration::event::CallFacts).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct GuestUse {
+    /// Units of fuel.
+    pub fuel: u64,
+    /// Microseconds of guest code running.
+    pub busy_us: u64,
+    /// Microseconds from entering the guest to its answer.
+    pub wall_us: u64,
+    /// Bytes.
+    pub peak_memory_bytes: u64,
+    /// Calls of the host.
+    pub host_calls: u64,
+    /// Bytes that the guest passed to the host.
+    pub bytes_to_host: u64,
+    /// Bytes of the answer.
+    pub output_bytes: u64,
+    /// Log lines beyond the meter.
+    pub log_dropped: u64,
+}

@@ -1,0 +1,188 @@
+//! Older history than a view holds, paged out of the run's journal.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use menagerie_journal::{Journal, RunKey};
+use menagerie_orchestration::document::Document;
+use menagerie_orchestration::view::HistoryEntry;
+use menagerie_orchestration::wire;
+use menagerie_sandbox::{HistoryPager, types};
+
+use crate::translate;
+
+/// Pages of a run's history, out of its journal.
+pub(crate) struct JournalHistory {
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) key: RunKey,
+}
+
+/// Events read at once when looking for older history.
+const HISTORY_PAGE: u64 = 512;
+
+#[async_trait]
+impl HistoryPager for JournalHistory {
+    async fn before(&self, id: u32, count: u32) -> Result<Vec<types::HistoryEntry>, String> {
+        let wanted = usize::try_from(count).unwrap_or(usize::MAX);
+        let mut entries = Vec::new();
+        let run = self.journal.run(&self.key).await;
+        let known = run.map_err(|error| error.to_string())?.next_seq;
+        let mut end = u64::from(id).min(known);
+        while end > 0 && entries.len() < wanted {
+            let from = end.saturating_sub(HISTORY_PAGE);
+            let limit = usize::try_from(end - from).unwrap_or(usize::MAX);
+            let page = self.journal.events(&self.key, from, limit).await;
+            let page = page.map_err(|error| error.to_string())?;
+            for stored in page.iter().rev() {
+                // An entry holds no document, so that those beside the event need not be read.
+                let mut payload = |_: &str| Ok(Document::empty_object());
+                let recorded = wire::decode(&stored.json, &mut payload);
+                let recorded = recorded.map_err(|error| error.to_string())?;
+                if let Some(entry) = HistoryEntry::of(stored.seq, &recorded) {
+                    entries.push(translate::entry_of(&entry));
+                }
+            }
+            end = from;
+        }
+        entries.truncate(wanted);
+        Ok(entries)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use menagerie_journal::{Created, Digest, MemoryJournal, NewRun, Status};
+    use menagerie_orchestration::event::{CallFacts, CallId, CallOf, Pins, StepResult};
+    use menagerie_orchestration::flow::{Flow, RunLimits};
+    use menagerie_orchestration::flow_file;
+    use menagerie_orchestration::input::{Input, Start};
+    use menagerie_orchestration::run::Run;
+    use menagerie_orchestration::time::Timestamp;
+    use serde_json::json;
+
+    use super::*;
+    use crate::store;
+
+    const DECISIONS: u32 = 300;
+
+    fn flow() -> Arc<Flow> {
+        let text = "name = \"history\"\n[agents.a]\nplugin = \"a\"\n";
+        Arc::new(flow_file::parse(text).unwrap().flow)
+    }
+
+    /// The answer to the one call that is outstanding: each decision starts a step.
+    fn answer(call: CallId) -> Input {
+        let facts = CallFacts::default();
+        match call.of {
+            CallOf::Decision(number) => {
+                let decision = json!({
+                    "start": [{"id": format!("s{number}"), "agent": "a", "kind": "route", "reason": ""}],
+                    "wake": "all_finished", "wake_on_failure": false,
+                    "reason": format!("why {number}"), "confidence": 1.0, "metadata": {},
+                });
+                Input::Decided {
+                    call,
+                    result: Ok(Box::new(serde_json::from_value(decision).unwrap())),
+                    facts,
+                    log: None,
+                }
+            }
+            CallOf::Step(_) => Input::StepEnded {
+                call,
+                result: StepResult::Completed {
+                    output: Document::empty_object(),
+                    confidence: None,
+                },
+                context: Default::default(),
+                facts,
+                log: None,
+            },
+        }
+    }
+
+    /// A journal with a run of some hundred decisions, and the entries that they made, oldest first.
+    async fn long_run() -> (JournalHistory, Run, Vec<HistoryEntry>) {
+        let journal = MemoryJournal::new("test");
+        let key = RunKey::in_default("run-1");
+        let mut run = Run::new(flow());
+        let mut entries = Vec::new();
+        let mut claim = None;
+        let mut input = Input::Start(Box::new(Start {
+            run: "run-1".to_owned(),
+            input: Document::empty_object(),
+            seed: 1,
+            limits: RunLimits::default(),
+            pins: Pins::default(),
+        }));
+        while run.decisions() < DECISIONS {
+            let expected = run.next_seq();
+            let recorded = run.advance(&[input], Timestamp(1));
+            entries.extend(
+                (expected..)
+                    .zip(&recorded)
+                    .filter_map(|(seq, one)| HistoryEntry::of(seq, one)),
+            );
+            let batch = store::batch(&key, &run, &recorded).unwrap();
+            match &claim {
+                Some(claim) => {
+                    journal.commit(claim, expected, batch).await.unwrap();
+                }
+                None => {
+                    let new = NewRun {
+                        key: key.clone(),
+                        input_digest: Digest::of(b""),
+                        flow: "history".to_owned(),
+                        parent: None,
+                        path: String::new(),
+                        session: None,
+                        labels: Default::default(),
+                        status: Status::unfinished("running"),
+                        created_at_ms: 1,
+                        pins: Vec::new(),
+                    };
+                    let Created::New(made, _) = journal.create(new, batch).await.unwrap() else {
+                        panic!("the run is new");
+                    };
+                    claim = Some(made);
+                }
+            }
+            input = answer(store::Outstanding::of(&run).calls[0].0);
+        }
+        let journal = Arc::new(journal);
+        (JournalHistory { journal, key }, run, entries)
+    }
+
+    #[tokio::test]
+    async fn pages_behind_the_view_are_the_views_own_entries_continued() {
+        let (history, run, entries) = long_run().await;
+        let shown = run
+            .view(DECISIONS, menagerie_orchestration::event::Trigger::Wake)
+            .history;
+        assert!(entries.len() > 512 && shown.len() == 32);
+        assert_eq!(shown, entries[entries.len() - shown.len()..]);
+
+        let mut paged = Vec::new();
+        let mut id = u32::try_from(shown[0].id).unwrap();
+        loop {
+            let page = history.before(id, 100).await.unwrap();
+            let Some(last) = page.last() else { break };
+            id = last.id;
+            paged.extend(page);
+        }
+        let told = |entry: types::HistoryEntry| (entry.id, entry.step, entry.status, entry.reason);
+        let older = entries[..entries.len() - shown.len()].iter().rev();
+        let expected: Vec<_> = older
+            .map(|entry| told(translate::entry_of(entry)))
+            .collect();
+        assert_eq!(paged.into_iter().map(told).collect::<Vec<_>>(), expected);
+    }
+
+    #[tokio::test]
+    async fn an_id_beyond_the_end_begins_with_the_newest() {
+        let (history, _, entries) = long_run().await;
+        let newest = history.before(u32::MAX, 1).await.unwrap();
+        assert_eq!(u64::from(newest[0].id), entries.last().unwrap().id);
+        assert!(history.before(0, 10).await.unwrap().is_empty());
+    }
+}

@@ -1,0 +1,239 @@
+//! Events and runs, as they go into a journal and come out of it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use menagerie_journal::{
+    Batch, Content, Journal, Loaded, NewEvent, RunKey, Snapshot, Status, StoredEvent, Timer,
+};
+use menagerie_orchestration::command::Command;
+use menagerie_orchestration::document::Document;
+use menagerie_orchestration::event::{CallId, Recorded, TimerId};
+use menagerie_orchestration::flow::Flow;
+use menagerie_orchestration::run::{Run, RunStatus, SNAPSHOT_VERSION};
+use menagerie_orchestration::time::Timestamp;
+use menagerie_orchestration::wire::{self, WireError};
+
+use crate::error::ExecutorError;
+
+/// Events between two snapshots.
+const SNAPSHOT_INTERVAL: u64 = 1_024;
+/// A snapshot larger than this costs more than the events that it saves.
+const LARGEST_SNAPSHOT: usize = 1 << 20;
+
+/// The status of a run whose host was asked to stop: nothing was under way when it ended.
+const PARKED: &str = "parked";
+/// The status of a paused run none of whose calls is under way.
+const PAUSED: &str = "paused";
+
+/// What a run's state asks for.
+#[derive(Debug, Default)]
+pub(crate) struct Outstanding {
+    /// In the order of admission, and whether each may start.
+    pub(crate) calls: Vec<(CallId, bool)>,
+    /// In due order.
+    pub(crate) timers: Vec<(Timestamp, TimerId)>,
+}
+
+impl Outstanding {
+    pub(crate) fn of(run: &Run) -> Self {
+        let mut outstanding = Self::default();
+        for command in run.outstanding() {
+            match command {
+                Command::Call { id, may_start } => outstanding.calls.push((id, may_start)),
+                Command::Timer { id, due } => outstanding.timers.push((due, id)),
+            }
+        }
+        outstanding.timers.sort_unstable();
+        outstanding
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.calls.is_empty() && self.timers.is_empty()
+    }
+}
+
+/// What the journal has of a run beside its events, so that a commit holds only what changed.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    timers: BTreeMap<String, i64>,
+    /// The same timers as they were last told, which spares their names where nothing changed.
+    told: Vec<(Timestamp, TimerId)>,
+    status: Option<Status>,
+}
+
+impl Known {
+    /// What the journal already has.
+    pub(crate) fn stored(timers: &[Timer], status: &Status) -> Self {
+        let timers = timers.iter().map(|timer| {
+            let due = i64::try_from(timer.due_at_ms).unwrap_or(i64::MAX);
+            (timer.id.clone(), due)
+        });
+        Self {
+            timers: timers.collect(),
+            told: Vec::new(),
+            status: Some(status.clone()),
+        }
+    }
+
+    /// Adds to a batch what has changed of the timers.
+    pub(crate) fn change(&mut self, outstanding: &Outstanding, batch: &mut Batch) {
+        if self.told == outstanding.timers {
+            return;
+        }
+        self.told.clone_from(&outstanding.timers);
+        let named = self.told.iter().map(|(due, id)| (id.to_string(), due.0));
+        let wanted: BTreeMap<String, i64> = named.collect();
+        for (id, due) in &wanted {
+            if self.timers.get(id) != Some(due) {
+                batch.timers_set.push(Timer {
+                    due_at_ms: u64::try_from(*due).unwrap_or(0),
+                    id: id.clone(),
+                });
+            }
+        }
+        let gone = self.timers.keys().filter(|id| !wanted.contains_key(*id));
+        batch.timers_clear.extend(gone.cloned());
+        self.timers = wanted;
+    }
+
+    /// The status, if the journal has another.
+    pub(crate) fn changed(&mut self, status: Status) -> Option<Status> {
+        if self.status.as_ref() == Some(&status) {
+            return None;
+        }
+        self.status = Some(status.clone());
+        Some(status)
+    }
+}
+
+/// One commit's worth of events, with the documents beside them and a snapshot when one is due.
+pub(crate) fn batch(
+    key: &RunKey,
+    run: &Run,
+    recorded: &[Recorded],
+) -> Result<Batch, ExecutorError> {
+    let mut batch = Batch::default();
+    for event in recorded {
+        let encoded = wire::encode(event).map_err(|source| ExecutorError::Encode {
+            run: key.clone(),
+            source,
+        })?;
+        batch.events.push(NewEvent {
+            event_type: event.event.kind().into(),
+            json: encoded.text,
+            at_ms: u64::try_from(event.at.0).unwrap_or(0),
+        });
+        let payloads = encoded.payloads.into_iter();
+        batch
+            .payloads
+            .extend(payloads.map(|(_, text)| Content::new(text.into_bytes())));
+    }
+    let (after, count) = (run.next_seq(), recorded.len() as u64);
+    if after / SNAPSHOT_INTERVAL > (after - count) / SNAPSHOT_INTERVAL && !run.status().is_final() {
+        batch.snapshot = snapshot(run);
+    }
+    Ok(batch)
+}
+
+fn snapshot(run: &Run) -> Option<Snapshot> {
+    let body = run.snapshot().ok()?;
+    (body.len() <= LARGEST_SNAPSHOT).then(|| Snapshot {
+        state_version: SNAPSHOT_VERSION,
+        body: Content::new(body),
+    })
+}
+
+/// How the run is listed while it is driven. A pause is told only once no call is under way, so
+/// that whoever takes the run up knows whether one may have been.
+pub(crate) fn status_of(run: &Run) -> Status {
+    match run.status() {
+        RunStatus::Paused => Status::unfinished("pausing"),
+        status if status.is_final() => Status::ended(status.word()),
+        status => Status::unfinished(status.word()),
+    }
+}
+
+/// How the run is listed when nothing of it is under way.
+pub(crate) fn status_at_rest(run: &Run) -> Status {
+    match run.status() {
+        RunStatus::Paused => Status::unfinished(PAUSED),
+        _ => status_of(run),
+    }
+}
+
+/// How a run is listed that its host has put down.
+pub(crate) fn parked() -> Status {
+    Status::unfinished(PARKED)
+}
+
+/// Whether the run was put down with nothing under way.
+pub(crate) fn was_at_rest(status: &Status) -> bool {
+    [PARKED, PAUSED].contains(&&*status.text)
+}
+
+/// An event out of its text, with the documents that stand beside it.
+///
+/// # Errors
+/// When the text is damaged or from a newer host, or a payload is missing.
+pub async fn read_event(
+    journal: &dyn Journal,
+    key: &RunKey,
+    stored: &StoredEvent,
+) -> Result<Recorded, ExecutorError> {
+    let mut known: BTreeMap<String, Document> = BTreeMap::new();
+    loop {
+        let mut payload = |digest: &str| known.get(digest).cloned().ok_or_else(String::new);
+        let wanted = match wire::decode(&stored.json, &mut payload) {
+            Ok(recorded) => return Ok(recorded),
+            Err(WireError::Payload { digest, .. }) if !known.contains_key(&digest) => digest,
+            Err(source) => {
+                return Err(ExecutorError::Event {
+                    run: key.clone(),
+                    seq: stored.seq,
+                    source,
+                });
+            }
+        };
+        let damaged = |reason: String| ExecutorError::Event {
+            run: key.clone(),
+            seq: stored.seq,
+            source: WireError::Payload {
+                digest: wanted.clone(),
+                reason,
+            },
+        };
+        let digest = wanted
+            .parse()
+            .map_err(|_| damaged("not a digest".to_owned()))?;
+        let bytes = journal.payload(key, digest).await?;
+        let value: serde_json::Value =
+            serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
+        known.insert(wanted.clone(), Document::from(value));
+    }
+}
+
+/// A run folded from its snapshot, if there is a good one, and the events after it.
+pub(crate) async fn fold(
+    journal: &dyn Journal,
+    key: &RunKey,
+    flow: Arc<Flow>,
+    loaded: Loaded,
+) -> Result<Run, ExecutorError> {
+    let mut run = Run::new(flow.clone());
+    let mut events = loaded.events;
+    if let Some(snapshot) = &loaded.snapshot {
+        match Run::restore(flow, &snapshot.body) {
+            Ok(restored) => run = restored,
+            // A snapshot is a cache: without it the whole journal is folded.
+            Err(error) => {
+                tracing::warn!(run = %key, %error, "a snapshot is passed over");
+                events = journal.events(key, 0, usize::MAX).await?;
+            }
+        }
+    }
+    for stored in &events {
+        run.apply(&read_event(journal, key, stored).await?);
+    }
+    Ok(run)
+}

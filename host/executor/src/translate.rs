@@ -1,0 +1,251 @@
+//! Between the machine's words and those of a guest call.
+
+use std::collections::BTreeMap;
+
+use menagerie_orchestration::command::Member;
+use menagerie_orchestration::decision::{
+    Decision, Dependency, Ending, JoinRequest, StepRequest, Wake,
+};
+use menagerie_orchestration::document::Document;
+use menagerie_orchestration::event::Trigger;
+use menagerie_orchestration::failure::Failure;
+use menagerie_orchestration::flow::{CallLimits, Flow};
+use menagerie_orchestration::view::{AgentView, HistoryEntry, StepView, View};
+use menagerie_sandbox::{Ended, Limits, LogLine, types};
+use serde_json::{Value, json};
+
+/// The skills of each agent's plugin, by the agent's name.
+pub(crate) type Skills = BTreeMap<String, Vec<String>>;
+
+/// A guest's fault, as the machine knows failures. An unknown code counts as permanent.
+pub(crate) fn failure_of(fault: types::Fault) -> Failure {
+    let known = [
+        "invalid-input",
+        "transient",
+        "permanent",
+        "denied",
+        "escalate",
+    ];
+    let code = if known.contains(&fault.code.as_str()) {
+        fault.code
+    } else {
+        "permanent".to_owned()
+    };
+    Failure {
+        code,
+        message: fault.message,
+        retry_after_ms: fault.retry_after_ms,
+        details: fault.details.as_deref().and_then(document),
+    }
+}
+
+/// How a call ended without an answer, as the machine knows failures.
+pub(crate) fn failure_of_end(ended: &Ended) -> Failure {
+    Failure::new(ended.code(), ended.to_string())
+}
+
+/// A failure as a guest is told of it.
+pub(crate) fn fault_of(failure: &Failure) -> types::Fault {
+    types::Fault {
+        code: failure.code.clone(),
+        message: failure.message.clone(),
+        retry_after_ms: failure.retry_after_ms,
+        details: failure.details.as_ref().map(Document::to_text),
+        extra: Vec::new(),
+    }
+}
+
+/// The document of a text that the sandbox has validated.
+pub(crate) fn document(text: &str) -> Option<Document> {
+    serde_json::from_str::<Value>(text).ok().map(Document::from)
+}
+
+/// The lines of a call's log as one document; none when it logged nothing.
+pub(crate) fn log_of(lines: &[LogLine]) -> Option<Document> {
+    let line = |line: &LogLine| json!({"level": level(line.level), "message": line.message});
+    let lines: Vec<Value> = lines.iter().map(line).collect();
+    (!lines.is_empty()).then(|| Document::from(Value::Array(lines)))
+}
+
+/// The word for a level.
+pub(crate) fn level(level: types::Level) -> &'static str {
+    match level {
+        types::Level::Trace => "trace",
+        types::Level::Debug => "debug",
+        types::Level::Info => "info",
+        types::Level::Warn => "warn",
+        types::Level::Error => "error",
+    }
+}
+
+/// The default meters, with what a flow sets.
+pub(crate) fn limits_of(asked: &CallLimits) -> Limits {
+    let mut limits = Limits::default();
+    let set = |to: &mut u64, asked: Option<u64>| {
+        if let Some(asked) = asked {
+            *to = asked;
+        }
+    };
+    set(&mut limits.fuel, asked.fuel);
+    set(&mut limits.memory_bytes, asked.memory_bytes);
+    set(&mut limits.table_elements, asked.table_elements);
+    set(&mut limits.bytes_to_host, asked.guest_bytes);
+    set(&mut limits.output_bytes, asked.output_bytes);
+    set(&mut limits.log_bytes, asked.log_bytes);
+    if let Some(milliseconds) = asked.busy_ms {
+        limits.busy = std::time::Duration::from_millis(milliseconds);
+    }
+    if let Some(calls) = asked.host_calls {
+        limits.host_calls = u32::try_from(calls).unwrap_or(u32::MAX);
+    }
+    if let Some(lines) = asked.log_lines {
+        limits.log_lines = u32::try_from(lines).unwrap_or(u32::MAX);
+    }
+    limits
+}
+
+/// The view as a strategy is given it.
+pub(crate) fn view_of(view: &View, flow: &Flow, config: &Document, skills: &Skills) -> types::View {
+    types::View {
+        decision: view.decision,
+        trigger: match view.trigger {
+            Trigger::Start => "start",
+            Trigger::Wake => "wake",
+            Trigger::Failure => "failure",
+        }
+        .to_owned(),
+        state: view.state.to_text(),
+        config: config.to_text(),
+        agents: view
+            .agents
+            .iter()
+            .map(|agent| agent_of(agent, flow, skills))
+            .collect(),
+        steps: view.steps.iter().map(step_of).collect(),
+        history: view.history.iter().map(entry_of).collect(),
+        current_step: view.current_step.clone(),
+        step_duration_ms: view.step_duration_ms,
+        retry_count: view.retry_count,
+        error_rate: view.error_rate,
+        steps_left: view.steps_left,
+        extra: Vec::new(),
+    }
+}
+
+fn agent_of(agent: &AgentView, flow: &Flow, skills: &Skills) -> types::AgentState {
+    let declared = flow.agent(&agent.name);
+    let estimated = declared.and_then(|agent| agent.estimated);
+    types::AgentState {
+        name: agent.name.clone(),
+        status: agent.status.clone(),
+        after: declared
+            .map(|agent| agent.after.clone())
+            .unwrap_or_default(),
+        priority: declared.map_or(0, |agent| agent.priority),
+        estimated_ms: estimated.map(|time| u32::try_from(time.as_millis()).unwrap_or(u32::MAX)),
+        skills: skills.get(&agent.name).cloned().unwrap_or_default(),
+        completed: agent.counts.completed,
+        failed: agent.counts.failed,
+        skipped: agent.counts.skipped,
+        retries: agent.counts.retries,
+        last_duration_ms: agent.last_duration_ms,
+        last_fault: agent.last_fault.as_ref().map(fault_of),
+        extra: Vec::new(),
+    }
+}
+
+fn step_of(step: &StepView) -> types::StepState {
+    types::StepState {
+        id: step.id.clone(),
+        agent: step.agent.clone(),
+        kind: step.kind.clone(),
+        status: step.status.clone(),
+        attempt: step.attempt,
+        output: step.output.as_ref().map(Document::to_text),
+        confidence: step.confidence,
+        error: step.error.as_ref().map(fault_of),
+        duration_ms: step.duration_ms,
+        extra: Vec::new(),
+    }
+}
+
+/// A line of history as a strategy is given it.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "milliseconds since 1970 are far below 2^53"
+)]
+pub(crate) fn entry_of(entry: &HistoryEntry) -> types::HistoryEntry {
+    types::HistoryEntry {
+        id: u32::try_from(entry.id).unwrap_or(u32::MAX),
+        step: entry.step.clone(),
+        agent: entry.agent.clone(),
+        kind: entry.kind.clone(),
+        status: entry.status.clone(),
+        reason: entry.reason.clone(),
+        at_ms: entry.at.0 as f64,
+    }
+}
+
+/// A member of a join as an aggregator is given it.
+pub(crate) fn member_of(member: &Member) -> types::MemberResult {
+    types::MemberResult {
+        member: member.member.clone(),
+        status: member.status.clone(),
+        output: member.output.as_ref().map(Document::to_text),
+        confidence: member.confidence,
+        error: member.error.as_ref().map(fault_of),
+        extra: Vec::new(),
+    }
+}
+
+/// A strategy's answer as the machine checks it.
+pub(crate) fn decision_of(decision: types::Decision) -> Decision {
+    let optional = |text: Option<String>| text.as_deref().and_then(document);
+    Decision {
+        start: decision
+            .start
+            .into_iter()
+            .map(|request| StepRequest {
+                id: request.id,
+                agent: request.agent,
+                input: optional(request.input),
+                kind: request.kind,
+                reason: request.reason,
+            })
+            .collect(),
+        joins: decision
+            .joins
+            .into_iter()
+            .map(|join| JoinRequest {
+                id: join.id,
+                aggregator: join.aggregator,
+                members: join.members,
+                config: optional(join.config),
+                reason: join.reason,
+            })
+            .collect(),
+        after: decision
+            .after
+            .into_iter()
+            .map(|dependency| Dependency {
+                step: dependency.step,
+                after: dependency.after,
+            })
+            .collect(),
+        wake: match decision.wake {
+            types::Wake::AnyFinished => Wake::AnyFinished,
+            types::Wake::AllFinished => Wake::AllFinished,
+            types::Wake::These(steps) => Wake::These(steps),
+            types::Wake::Timer(milliseconds) => Wake::Timer(milliseconds),
+        },
+        wake_on_failure: decision.wake_on_failure,
+        end: decision.end.map(|end| Ending {
+            status: end.status,
+            reason: end.reason,
+            output: optional(end.output),
+        }),
+        reason: decision.reason,
+        confidence: decision.confidence,
+        metadata: document(&decision.metadata).unwrap_or_else(Document::empty_object),
+    }
+}

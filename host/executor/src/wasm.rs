@@ -1,0 +1,237 @@
+//! The real guests: components in the sandbox.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use menagerie_journal::{Claim, Journal, RunKey};
+use menagerie_orchestration::command::{Call, CallRequest};
+use menagerie_orchestration::document::Document;
+use menagerie_orchestration::event::CallId;
+use menagerie_orchestration::failure::Failure;
+use menagerie_orchestration::flow::Flow;
+use menagerie_sandbox::{
+    CallReport, CallSpec, Ended, Engine, Invocation, LogLine, Observer, Progress, Reply, Request,
+    types,
+};
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+
+use crate::assemble::{Assembled, Part};
+use crate::call_log::JournalCallLog;
+use crate::clock::Clock;
+use crate::driver::Surroundings;
+use crate::guests::{GuestAnswer, GuestReply, GuestUse, Guests};
+use crate::history::JournalHistory;
+use crate::translate::{self, Skills};
+use crate::watch::{GuestProgress, Watcher};
+
+/// The guests of one run.
+pub(crate) struct WasmGuests {
+    engine: Engine,
+    flow: Arc<Flow>,
+    parts: BTreeMap<String, Part>,
+    skills: Skills,
+    key: RunKey,
+    seed: u64,
+    journal: Arc<dyn Journal>,
+    clock: Arc<dyn Clock>,
+    claim: Claim,
+    watcher: Arc<dyn Watcher>,
+}
+
+impl WasmGuests {
+    pub(crate) fn new(
+        engine: Engine,
+        assembled: &Assembled,
+        seed: u64,
+        around: &Surroundings,
+        claim: Claim,
+        watcher: Arc<dyn Watcher>,
+    ) -> Self {
+        Self {
+            engine,
+            flow: assembled.flow.clone(),
+            parts: assembled.parts.clone(),
+            skills: assembled.skills(),
+            key: claim.key().clone(),
+            seed,
+            journal: around.journal.clone(),
+            clock: around.clock.clone(),
+            claim,
+            watcher,
+        }
+    }
+
+    fn spec(&self, part: &Part, call: Call, cancel: CancellationToken) -> CallSpec {
+        let config = call.config.to_text();
+        let request = match &call.request {
+            CallRequest::Process { input } => Request::Process(types::Task {
+                input: input.clone(),
+                config,
+                attachments: Vec::new(),
+                extra: Vec::new(),
+            }),
+            CallRequest::Decide { view } => Request::Decide(Box::new(translate::view_of(
+                view,
+                &self.flow,
+                &call.config,
+                &self.skills,
+            ))),
+            CallRequest::Aggregate { members } => Request::Aggregate {
+                results: members.iter().map(translate::member_of).collect(),
+                config,
+            },
+        };
+        let texts = |documents: &BTreeMap<String, Document>| {
+            let text = |(key, document): (&String, &Document)| (key.clone(), document.to_text());
+            documents.iter().map(text).collect::<Vec<_>>()
+        };
+        let role = call.role.to_string();
+        let name = role.split_once(':').map_or(role.as_str(), |(_, name)| name);
+        CallSpec {
+            plugin: part.plugin.clone(),
+            request,
+            limits: part.limits.clone(),
+            invocation: Invocation {
+                run: self.key.run.to_string(),
+                step: call.step.clone(),
+                name: name.to_owned(),
+                attempt: call.id.attempt,
+                seed: self.call_seed(&call),
+                now_ms: call.logical_time.0,
+                last_fault: call.last_fault.as_ref().map(translate::fault_of),
+                hints: texts(&call.hints),
+                own_context: texts(&call.own_context).into_iter().collect(),
+            },
+            timeout: call.timeout,
+            cancel,
+            call_log: Arc::new(JournalCallLog::new(
+                self.journal.clone(),
+                self.clock.clone(),
+                self.claim.clone(),
+                call.id.execution,
+            )),
+            history: Arc::new(JournalHistory {
+                journal: self.journal.clone(),
+                key: self.key.clone(),
+            }),
+            observer: Arc::new(Relay {
+                watcher: self.watcher.clone(),
+                id: call.id,
+                step: call.step,
+            }),
+        }
+    }
+
+    /// What all chance in an attempt comes from: run, step and attempt, never the execution.
+    fn call_seed(&self, call: &Call) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(self.seed.to_le_bytes());
+        hash.update(call.id.attempt.to_le_bytes());
+        for part in [&*self.key.run, &call.step] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        hash.finalize().into()
+    }
+}
+
+impl Guests for WasmGuests {
+    fn call(&self, call: Call, cancel: CancellationToken) -> BoxFuture<'static, GuestAnswer> {
+        let role = call.role.to_string();
+        let Some(part) = self.parts.get(&role) else {
+            let failure = Failure::new("refused", format!("the run has no plugin for {role}"));
+            return Box::pin(std::future::ready(unmade(failure)));
+        };
+        let spec = self.spec(part, call, cancel);
+        let engine = self.engine.clone();
+        Box::pin(async move { answer_of(engine.call(spec).await) })
+    }
+
+    fn digest(&self, role: &str) -> String {
+        self.parts
+            .get(role)
+            .map(|part| part.plugin.digest().to_owned())
+            .unwrap_or_default()
+    }
+}
+
+fn unmade(failure: Failure) -> GuestAnswer {
+    GuestAnswer {
+        result: Err(failure),
+        context: BTreeMap::new(),
+        used: GuestUse::default(),
+        log: None,
+    }
+}
+
+fn answer_of(report: CallReport) -> GuestAnswer {
+    let used = GuestUse {
+        fuel: report.usage.fuel,
+        busy_us: report.usage.busy_us,
+        wall_us: report.usage.wall_us,
+        peak_memory_bytes: report.usage.peak_memory_bytes,
+        host_calls: u64::from(report.usage.host_calls),
+        bytes_to_host: report.usage.bytes_to_host,
+        output_bytes: report.usage.output_bytes,
+        log_dropped: report.log_lines_dropped,
+    };
+    let context = report.context_writes.iter().filter_map(|(key, text)| {
+        translate::document(text).map(|document| (key.clone(), document))
+    });
+    GuestAnswer {
+        context: context.collect(),
+        used,
+        log: translate::log_of(&report.log),
+        result: result_of(report.ended),
+    }
+}
+
+fn result_of(ended: Ended) -> Result<GuestReply, Failure> {
+    match ended {
+        Ended::Value(Reply::Outcome(outcome)) => match translate::document(&outcome.output) {
+            Some(output) => Ok(GuestReply::Output {
+                output,
+                confidence: outcome.confidence,
+            }),
+            // The sandbox has validated it.
+            None => Err(Failure::new("output", "the answer is no JSON")),
+        },
+        Ended::Value(Reply::Decision(decision)) => Ok(GuestReply::Decision(Box::new(
+            translate::decision_of(*decision),
+        ))),
+        Ended::Value(_) => Err(Failure::new(
+            "refused",
+            "the plugin answered something else",
+        )),
+        Ended::Fault(fault) => Err(translate::failure_of(fault)),
+        other => Err(translate::failure_of_end(&other)),
+    }
+}
+
+/// Tells the run's watcher what a guest says.
+struct Relay {
+    watcher: Arc<dyn Watcher>,
+    id: CallId,
+    step: String,
+}
+
+impl Observer for Relay {
+    fn log(&self, line: &LogLine) {
+        let log = GuestProgress::Log {
+            level: translate::level(line.level),
+            message: line.message.clone(),
+        };
+        self.watcher.progress(self.id, &self.step, &log);
+    }
+
+    fn progress(&self, progress: Progress) {
+        let progress = match progress {
+            Progress::Fraction(done) => GuestProgress::Fraction(done),
+            Progress::Note(text) => GuestProgress::Note(text),
+            Progress::Chunk(text) => GuestProgress::Chunk(text),
+        };
+        self.watcher.progress(self.id, &self.step, &progress);
+    }
+}

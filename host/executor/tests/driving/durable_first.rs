@@ -1,0 +1,80 @@
+//! Nothing leaves before the events behind it are durable.
+
+use std::sync::{Arc, Mutex};
+
+use menagerie_executor::{ExecutorError, Watcher};
+use menagerie_journal::{CommitError, Error};
+use menagerie_orchestration::command::Call;
+use menagerie_orchestration::event::Recorded;
+use menagerie_orchestration::run::{Run, RunStatus};
+
+use crate::guests::*;
+use crate::journals::{Moment, Reluctant};
+use crate::stores::on_both_stores;
+
+/// Notes what a watcher hears between the commits.
+struct Listener(Arc<Mutex<Vec<Moment>>>);
+
+impl Watcher for Listener {
+    fn committed(&self, run: &Run, _: &[Recorded]) {
+        self.0.lock().unwrap().push(Moment::Heard(run.next_seq()));
+    }
+
+    fn entered(&self, call: &Call) {
+        self.0
+            .lock()
+            .unwrap()
+            .push(Moment::Called(call.step.clone()));
+    }
+}
+
+on_both_stores! {
+    async fn no_call_starts_and_no_watcher_hears_before_the_commit_has_answered(store) {
+        let journal = Arc::new(Reluctant::new(store.process("one")).delaying(ms(500)));
+        let moments = journal.moments.clone();
+        let host = host(journal);
+        let script = Script::sequence(echo);
+        let listener = Arc::new(Listener(moments.clone()));
+        let (run, _) = begin_watched(&host, &flow(&["a", "b"]), &script, listener).await.unwrap();
+        assert_eq!(run.status(), RunStatus::Completed);
+        let called = |step: &str| Moment::Called(step.to_owned());
+        use Moment::{CommitBegan, Durable, Heard};
+        let expected = [
+            CommitBegan, Durable(2), Heard(2), called("decision-1"),
+            CommitBegan, Durable(3), Heard(3), called("a"),
+            CommitBegan, Durable(4), Heard(4), called("b"),
+            CommitBegan, Durable(6), Heard(6), called("decision-2"),
+            CommitBegan, Durable(8), Heard(8),
+        ];
+        assert_eq!(*moments.lock().unwrap(), expected);
+    }
+
+    async fn after_a_refused_commit_nothing_leaves_and_a_resume_finishes(store) {
+        let flow = flow(&["a", "b"]);
+        let undisturbed = {
+            let script = Script::sequence(echo);
+            begin(&host(crate::stores::Store::memory().process("one")), &flow, &script).await.unwrap().0
+        };
+        // The run's first events come with its creation; of its other commits each is refused once.
+        for refused in 1..=4 {
+            let key = menagerie_journal::RunKey::in_default(format!("run-{refused}"));
+            let journal = Arc::new(Reluctant::new(store.process("one")).refusing(refused));
+            let moments = journal.moments.clone();
+            let host = host(journal);
+            let script = Script::sequence(echo);
+            let shared = Arc::new(flow.clone());
+            let listener = Arc::new(Listener(moments.clone()));
+            let began = host.begin_with(shared.clone(), script.clone(), begin_of(key.clone()), listener.clone());
+            match began.await {
+                Err(ExecutorError::Commit(CommitError::Store(Error::Full { .. }))) => {}
+                Err(other) => panic!("{other}"),
+                Ok(_) => panic!("commit {refused} was refused"),
+            }
+            assert_eq!(moments.lock().unwrap().last(), Some(&Moment::Refused));
+            assert_eq!(host.gate().statistics().running, 0);
+            let (run, _) = host.resume_with(shared, script, &key, listener).await.unwrap();
+            assert_eq!(run.result(), undisturbed.result());
+            host.journal().verify(&key).await.unwrap();
+        }
+    }
+}

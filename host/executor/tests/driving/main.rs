@@ -1,0 +1,17 @@
+//! Runs driven in virtual time over both journals, with scripted guests; and some with real ones.
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(missing_docs, reason = "tests")]
+
+mod cancelling;
+mod completing;
+mod components;
+mod crashing;
+mod durable_first;
+mod guests;
+mod journals;
+mod ownership;
+mod snapshots;
+mod stores;
+mod timing;
+mod waiting;
+mod wat_guests;

@@ -1,0 +1,89 @@
+//! One run, one owner; one key, one input.
+
+use std::sync::Arc;
+
+use menagerie_executor::{Began, BeginRun, ExecutorError, Nobody};
+use menagerie_journal::CommitError;
+use menagerie_orchestration::document::Document;
+use menagerie_orchestration::run::RunStatus;
+use serde_json::json;
+
+use crate::guests::*;
+use crate::stores::on_both_stores;
+
+on_both_stores! {
+    async fn a_second_owner_is_told_of_the_first(store) {
+        let script = Script::parallel(|_| Work::Forever);
+        let flow = flow(&["a"]);
+        let (one, two) = (host(store.process("one")), host(store.process("two")));
+        let stopper = one.stopper();
+        let second = async {
+            script.until_called(1).await;
+            let refused = resume(&two, &flow, &script).await;
+            stopper.cancel();
+            refused
+        };
+        let (first, second) = tokio::join!(begin(&one, &flow, &script), second);
+        first.unwrap();
+        match second {
+            Err(ExecutorError::Owned { run, owner }) => {
+                assert_eq!((run, owner.name.as_str()), (key(), "one"));
+            }
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("two own one run"),
+        }
+        assert_eq!(script.called(), ["a"]);
+    }
+
+    async fn of_two_that_resume_at_once_one_wins(store) {
+        let script = Script::sequence(echo);
+        let flow = flow(&["a", "b"]);
+        {
+            let crashes = host(store.process("crashes"));
+            tokio::select! {
+                _ = begin(&crashes, &flow, &script) => panic!("it is not that fast"),
+                () = script.until_called(1) => {}
+            }
+        }
+        let (one, two) = (host(store.process("one")), host(store.process("two")));
+        let both = tokio::join!(resume(&one, &flow, &script), resume(&two, &flow, &script));
+        let (won, lost) = match both {
+            (Ok(won), Err(lost)) | (Err(lost), Ok(won)) => (won, lost),
+            (Ok(_), Ok(_)) => panic!("both won"),
+            (Err(one), Err(two)) => panic!("{one}; {two}"),
+        };
+        assert_eq!(won.0.status(), RunStatus::Completed);
+        assert!(matches!(lost, ExecutorError::Owned { .. }), "{lost}");
+        // Once before the crash, once by the winner.
+        assert_eq!(script.called(), ["a", "a", "b"]);
+    }
+
+    async fn the_same_key_and_input_is_the_same_run_and_another_input_is_refused(store) {
+        let script = Script::parallel(echo);
+        let flow = Arc::new(flow(&["a"]));
+        let host = host(store.process("one"));
+        let (first, _) = begin(&host, &flow, &script).await.unwrap();
+        let again = host.begin_with(flow.clone(), script.clone(), begin_of(key()), Arc::new(Nobody));
+        let Began::Existing(row) = again.await.unwrap() else {
+            panic!("the run is there already");
+        };
+        assert_eq!((row.key, row.next_seq), (key(), first.next_seq()));
+        let other = BeginRun {
+            input: Document::from(json!({"question": 2})),
+            ..begin_of(key())
+        };
+        match host.begin_with(flow, script.clone(), other, Arc::new(Nobody)).await {
+            Err(ExecutorError::Commit(CommitError::OtherInput { run, .. })) => assert_eq!(run, key()),
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("two inputs under one key"),
+        }
+        assert_eq!(script.called(), ["a"]);
+    }
+
+    async fn an_unknown_run_is_an_error(store) {
+        let host = host(store.process("one"));
+        let resumed = resume(&host, &flow(&["a"]), &Script::parallel(echo)).await;
+        let error = resumed.unwrap_err();
+        assert_eq!(error.to_string(), "there is no run run-1");
+    }
+}

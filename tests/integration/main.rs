@@ -1,0 +1,25 @@
+//! The one integration binary: the real `menagerie`, real components, a real store, real kills.
+//!
+//! It is a test of `host/cli`, so that Cargo builds the program first. A file that stands in this
+//! folder and not in this list fails [`every_file_is_part_of_this_binary`].
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+mod commands;
+mod crashes;
+mod program;
+mod review;
+mod workspace;
+
+#[test]
+fn every_file_is_part_of_this_binary() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/integration");
+    let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") else {
+            continue;
+        };
+        assert!(main.contains(&format!("\nmod {module};\n")), "{name} is not in main.rs");
+    }
+}
