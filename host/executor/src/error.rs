@@ -41,7 +41,7 @@ pub enum ExecutorError {
         run: RunKey,
         /// Why.
         #[source]
-        source: AssembleError,
+        source: Box<AssembleError>,
     },
     /// The run lacks one of the things that it stays on.
     #[error("run {run} has no pinned {what}")]

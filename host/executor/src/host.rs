@@ -58,7 +58,7 @@ pub enum Began {
     /// It was driven until this happened.
     Driven(Box<Run>, Stopped),
     /// It was there already, with the same input.
-    Existing(RunRow),
+    Existing(Box<RunRow>),
 }
 
 /// What a run needs besides its input, however its guests are made.
@@ -203,7 +203,7 @@ impl Host {
         };
         let claim = match self.around.journal.create(new, batch).await? {
             Created::New(claim, _) => claim,
-            Created::Existing(row) => return Ok(Began::Existing(row)),
+            Created::Existing(row) => return Ok(Began::Existing(Box::new(row))),
         };
         watcher.committed(&run, &recorded);
         let key = claim.key().clone();

@@ -25,10 +25,10 @@ pub(crate) async fn flow(
         let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
         ExecutorError::Assemble {
             run: key.clone(),
-            source: AssembleError {
+            source: Box::new(AssembleError {
                 role: "flow".to_owned(),
                 problem: AssembleProblem::Flow(told.join("; ")),
-            },
+            }),
         }
     })?;
     Ok((Arc::new(parsed.flow), text.into()))
@@ -73,7 +73,7 @@ pub(crate) async fn assembled(
     assemble(catalogue, flow, text, &finder, entitlements).map_err(|mut errors| {
         ExecutorError::Assemble {
             run: key.clone(),
-            source: errors.remove(0),
+            source: Box::new(errors.remove(0)),
         }
     })
 }

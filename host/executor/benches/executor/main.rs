@@ -7,6 +7,7 @@
 #![allow(
     clippy::unwrap_used,
     missing_docs,
+    unreachable_pub,
     reason = "a benchmark: a panic is how it fails"
 )]
 

@@ -12,7 +12,7 @@ const STEPS: u32 = 450;
 
 /// One step a decision, some hundreds of them.
 fn long() -> Arc<Script> {
-    let script = Script::new(
+    Script::new(
         |view| match view.decision {
             decision if decision > STEPS => end(),
             decision => {
@@ -22,8 +22,7 @@ fn long() -> Arc<Script> {
             }
         },
         echo,
-    );
-    script
+    )
 }
 
 /// The run as all of its events make it.
