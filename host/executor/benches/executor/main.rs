@@ -201,13 +201,15 @@ config = {{ repeat = {STEPS}, ask_each_step = {asking} }}
         let mut disk = Disk::new(self.folder.path(), (length() - before) / commits as u64);
         let (mut times, mut reference, mut calls) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..ROUNDS {
-            steps.clear();
+            steps.begin(disk);
             self.runtime
                 .block_on(self.run(&host, assembled, steps.clone()));
             // The first rounds let the log grow to the length at which it is used again.
+            let (taken, syncs, file) = steps.take();
+            disk = file.unwrap();
             if round >= 2 {
-                times.extend(steps.between());
-                reference.extend((0..STEPS).map(|_| disk.overwrite_and_sync()));
+                times.extend(taken);
+                reference.extend(syncs);
                 calls.extend((0..STEPS).map(|_| {
                     let begun = Instant::now();
                     self.runtime.block_on(self.bare.call());
