@@ -41,9 +41,14 @@ fn killed_at(place: &Place, flow: &Path, lock: &str, point: &str) -> (Ended, Vec
     let lock = place.write("Cargo.lock", lock);
     let entries = place.path("entries-first");
     let mut command = place.command();
-    command.arg("run").arg(flow).args(["--json", "--id", "killed"]);
+    command
+        .arg("run")
+        .arg(flow)
+        .args(["--json", "--id", "killed"]);
     command.arg("--input").arg(format!("@{}", lock.display()));
-    command.env("MENAGERIE_CRASH_AT", point).env("MENAGERIE_TEST_ENTRIES", &entries);
+    command
+        .env("MENAGERIE_CRASH_AT", point)
+        .env("MENAGERIE_TEST_ENTRIES", &entries);
     (ended(&mut command), entered(&entries))
 }
 
@@ -51,7 +56,10 @@ fn killed_at(place: &Place, flow: &Path, lock: &str, point: &str) -> (Ended, Vec
 /// step whose end was committed may enter its guest again.
 fn survives_a_kill_at_every_commit(flow: &Path, lock: &str, code: i32, when: &str) {
     let undisturbed = Place::new();
-    let expected = undisturbed.run_review(flow, lock, &["--id", "killed"]).expect(code).json();
+    let expected = undisturbed
+        .run_review(flow, lock, &["--id", "killed"])
+        .expect(code)
+        .json();
     let mut kills = 0;
     for number in 1..FAR_BEYOND {
         let place = Place::new();
@@ -71,14 +79,20 @@ fn survives_a_kill_at_every_commit(flow: &Path, lock: &str, code: i32, when: &st
         } else {
             // The kill came before the run was there: nothing is lost by starting it again.
             let lock = place.path("Cargo.lock");
-            resume.arg("run").arg(flow).args(["--json", "--id", "killed"]);
+            resume
+                .arg("run")
+                .arg(flow)
+                .args(["--json", "--id", "killed"]);
             resume.arg("--input").arg(format!("@{}", lock.display()));
         }
         let answer = ended(&mut resume).expect(code).json();
         assert_eq!(answer["status"], expected["status"], "{point}");
         assert_eq!(answer["result"], expected["result"], "{point}");
         for step in entered(&entries) {
-            assert!(!done.contains(&step), "{point}: {step} was committed and ran again");
+            assert!(
+                !done.contains(&step),
+                "{point}: {step} was committed and ran again"
+            );
         }
         place.run(["doctor", "--store"]).expect(0);
     }
@@ -107,7 +121,10 @@ fn guest_entries_are_counted_outside_of_the_journal() {
     first.expect(0);
     let mut sorted = entries;
     sorted.sort();
-    assert_eq!(sorted, ["duplicates", "graph", "lockfile", "report", "sources"]);
+    assert_eq!(
+        sorted,
+        ["duplicates", "graph", "lockfile", "report", "sources"]
+    );
 }
 
 #[test]
@@ -119,5 +136,9 @@ fn a_plain_resume_takes_up_everything_that_was_cut_off() {
     let shown = place.run(["show", "killed", "--json"]).expect(0).json();
     assert_eq!(shown["status"], "completed");
     let nothing = place.run(["resume"]).expect(0);
-    assert!(nothing.stderr.contains("nothing was cut off"), "{}", nothing.stderr);
+    assert!(
+        nothing.stderr.contains("nothing was cut off"),
+        "{}",
+        nothing.stderr
+    );
 }

@@ -20,6 +20,9 @@ fn every_file_is_part_of_this_binary() {
         let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") else {
             continue;
         };
-        assert!(main.contains(&format!("\nmod {module};\n")), "{name} is not in main.rs");
+        assert!(
+            main.contains(&format!("\nmod {module};\n")),
+            "{name} is not in main.rs"
+        );
     }
 }

@@ -42,13 +42,20 @@ pub(crate) struct Ended {
 impl Ended {
     /// Standard output as one JSON document.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout)
-            .unwrap_or_else(|error| panic!("{error}\nstdout: {}\nstderr: {}", self.stdout, self.stderr))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| {
+            panic!("{error}\nstdout: {}\nstderr: {}", self.stdout, self.stderr)
+        })
     }
 
     /// Requires an exit code.
     pub(crate) fn expect(self, code: i32) -> Self {
-        assert_eq!(self.code, Some(code), "stdout: {}\nstderr: {}", self.stdout, self.stderr);
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout: {}\nstderr: {}",
+            self.stdout,
+            self.stderr
+        );
         self
     }
 }
@@ -100,7 +107,10 @@ impl Place {
         let lock = self.write("Cargo.lock", lock);
         let mut command = self.command();
         command.arg("run").arg(flow).arg("--json");
-        command.arg("--input").arg(format!("@{}", lock.display())).args(more);
+        command
+            .arg("--input")
+            .arg(format!("@{}", lock.display()))
+            .args(more);
         ended(&mut command)
     }
 }

@@ -7,7 +7,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// Runs multi-agent pipelines durably, every agent a sandboxed WebAssembly component.
 #[derive(Debug, Parser)]
 #[command(name = "menagerie", version, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 done, 1 the run failed, 2 wrong use or a bad file, 3 the run waits, 130 interrupted.")]
+#[command(
+    after_help = "Exit codes: 0 done, 1 the run failed, 2 wrong use or a bad file, 3 the run waits, 130 interrupted."
+)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) settings: SettingArguments,

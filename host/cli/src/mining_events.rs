@@ -22,7 +22,10 @@ impl PluginNames {
             let bytes = journal.blob(&key.namespace, pin.digest).await?;
             if let Ok(found) = menagerie_sandbox::inspect(&bytes) {
                 let manifest = found.manifest;
-                names.insert(found.digest, format!("{}@{}", manifest.name, manifest.version));
+                names.insert(
+                    found.digest,
+                    format!("{}@{}", manifest.name, manifest.version),
+                );
             }
         }
         Ok(Self(names))
@@ -30,7 +33,11 @@ impl PluginNames {
 }
 
 /// A run as a case.
-pub(crate) fn case(row: &RunRow, events: &[(u64, Recorded)], names: &PluginNames) -> Case<Vec<ProcessEvent>> {
+pub(crate) fn case(
+    row: &RunRow,
+    events: &[(u64, Recorded)],
+    names: &PluginNames,
+) -> Case<Vec<ProcessEvent>> {
     let state = match &*row.status.text {
         "completed" => CaseState::Completed,
         "failed" => CaseState::Failed,
@@ -93,7 +100,9 @@ impl Writer<'_> {
             } => {
                 let (end, error) = match result {
                     StepResult::Completed { .. } => (Lifecycle::Complete, None),
-                    StepResult::Failed(failure) => (Lifecycle::AteAbort, Some(failure.code.clone())),
+                    StepResult::Failed(failure) => {
+                        (Lifecycle::AteAbort, Some(failure.code.clone()))
+                    }
                 };
                 self.work(&Work {
                     seq,
@@ -128,29 +137,57 @@ impl Writer<'_> {
                 failure,
                 call,
                 ..
-            } => self.decision(seq, *decision, *attempt, call, "failed", Some(failure.code.clone())),
+            } => self.decision(
+                seq,
+                *decision,
+                *attempt,
+                call,
+                "failed",
+                Some(failure.code.clone()),
+            ),
             Event::StepSkipped {
-                step, id, agent, reason, ..
+                step,
+                id,
+                agent,
+                reason,
+                ..
             } => {
                 let mut event = self.single(seq, agent, Lifecycle::AutoSkip, step.0, at);
-                event.attributes.insert("reason".to_owned(), AttributeValue::String(reason.clone()));
-                event.attributes.insert("step".to_owned(), AttributeValue::String(id.clone()));
+                event
+                    .attributes
+                    .insert("reason".to_owned(), AttributeValue::String(reason.clone()));
+                event
+                    .attributes
+                    .insert("step".to_owned(), AttributeValue::String(id.clone()));
                 self.events.push(event);
             }
-            Event::Escalated { step, agent, reason, .. } => {
+            Event::Escalated {
+                step,
+                agent,
+                reason,
+                ..
+            } => {
                 let mut event = self.single(seq, agent, Lifecycle::Suspend, step.0, at);
-                event.attributes.insert("reason".to_owned(), AttributeValue::String(reason.clone()));
+                event
+                    .attributes
+                    .insert("reason".to_owned(), AttributeValue::String(reason.clone()));
                 self.events.push(event);
             }
             Event::Answered {
-                step, agent, answer, by, ..
+                step,
+                agent,
+                answer,
+                by,
+                ..
             } => {
                 let lifecycle = match answer {
                     Answer::Skip => Lifecycle::ManualSkip,
                     _ => Lifecycle::Resume,
                 };
                 let mut event = self.single(seq, agent, lifecycle, step.0, at);
-                event.attributes.insert("by".to_owned(), AttributeValue::String(by.clone()));
+                event
+                    .attributes
+                    .insert("by".to_owned(), AttributeValue::String(by.clone()));
                 self.events.push(event);
             }
             _ => {}
@@ -173,7 +210,11 @@ impl Writer<'_> {
             instance: format!("decision-{decision}.{attempt}"),
             attempt,
             call,
-            end: if error.is_some() { Lifecycle::AteAbort } else { Lifecycle::Complete },
+            end: if error.is_some() {
+                Lifecycle::AteAbort
+            } else {
+                Lifecycle::Complete
+            },
             error,
             step: None,
         });
@@ -193,30 +234,49 @@ impl Writer<'_> {
             event.resource = Some(work.resource.to_owned());
             event.attempt = work.attempt;
             if let Some(plugin) = self.names.0.get(&call.plugin) {
-                event.attributes.insert("plugin".to_owned(), AttributeValue::String(plugin.clone()));
+                event
+                    .attributes
+                    .insert("plugin".to_owned(), AttributeValue::String(plugin.clone()));
             }
             if let Some(step) = work.step {
-                event.attributes.insert("step".to_owned(), AttributeValue::String(step.to_owned()));
+                event
+                    .attributes
+                    .insert("step".to_owned(), AttributeValue::String(step.to_owned()));
             }
             if lifecycle == work.end {
                 event.fuel = Some(call.fuel);
                 event.duration_ms = Some(call.wall_us / 1_000);
                 if let Some(error) = &work.error {
-                    event.attributes.insert("error".to_owned(), AttributeValue::String(error.clone()));
+                    event
+                        .attributes
+                        .insert("error".to_owned(), AttributeValue::String(error.clone()));
                 }
             }
             self.events.push(event);
         }
     }
 
-    fn single(&self, seq: u64, agent: &str, lifecycle: Lifecycle, step: u32, at_ms: i64) -> ProcessEvent {
+    fn single(
+        &self,
+        seq: u64,
+        agent: &str,
+        lifecycle: Lifecycle,
+        step: u32,
+        at_ms: i64,
+    ) -> ProcessEvent {
         let mut event = self.blank(agent, lifecycle, &format!("step-{step}"), at_ms);
         event.event_id = format!("{}-{seq}", self.case);
         event.resource = Some(agent.to_owned());
         event
     }
 
-    fn blank(&self, activity: &str, lifecycle: Lifecycle, instance: &str, at_ms: i64) -> ProcessEvent {
+    fn blank(
+        &self,
+        activity: &str,
+        lifecycle: Lifecycle,
+        instance: &str,
+        at_ms: i64,
+    ) -> ProcessEvent {
         let mut event = ProcessEvent::new("", &self.case, activity, instance, lifecycle, at_ms);
         event.group = Some(self.group.clone());
         event

@@ -12,7 +12,9 @@ use crate::settings::Settings;
 /// The repository that this binary was built from, if it is still there.
 pub(crate) fn repository() -> Option<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
-    root.join("plugins/Cargo.toml").is_file().then(|| root.to_owned())
+    root.join("plugins/Cargo.toml")
+        .is_file()
+        .then(|| root.to_owned())
 }
 
 /// Looks for components in folders.
@@ -42,7 +44,10 @@ impl Folders {
     }
 
     fn path_of(&self, name: &str) -> Option<PathBuf> {
-        let paths = self.folders.iter().map(|folder| folder.join(format!("{name}.wasm")));
+        let paths = self
+            .folders
+            .iter()
+            .map(|folder| folder.join(format!("{name}.wasm")));
         paths.into_iter().find(|path| path.is_file())
     }
 }

@@ -75,7 +75,10 @@ impl Settings {
         let home = |variable: &str, below: &str| {
             let folder = std::env::var_os(variable).filter(|folder| !folder.is_empty());
             let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(below));
-            folder.map(PathBuf::from).or_else(home).unwrap_or_else(|| PathBuf::from("."))
+            folder
+                .map(PathBuf::from)
+                .or_else(home)
+                .unwrap_or_else(|| PathBuf::from("."))
         };
         let path = |text: &str| Ok(PathBuf::from(text));
         Ok(Self {
@@ -105,21 +108,44 @@ impl Settings {
     /// Every setting by name, with its value as text.
     pub(crate) fn listed(&self) -> Vec<(&'static str, String, Origin)> {
         let paths = |paths: &[PathBuf]| {
-            let shown: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+            let shown: Vec<String> = paths
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
             shown.join(", ")
         };
         let licence = self.licence.value.as_ref();
         vec![
-            ("data", self.data.value.display().to_string(), self.data.origin.clone()),
-            ("plugins", paths(&self.plugins.value), self.plugins.origin.clone()),
-            ("cache", self.cache.value.display().to_string(), self.cache.origin.clone()),
+            (
+                "data",
+                self.data.value.display().to_string(),
+                self.data.origin.clone(),
+            ),
+            (
+                "plugins",
+                paths(&self.plugins.value),
+                self.plugins.origin.clone(),
+            ),
+            (
+                "cache",
+                self.cache.value.display().to_string(),
+                self.cache.origin.clone(),
+            ),
             (
                 "licence",
                 licence.map_or_else(String::new, |path| path.display().to_string()),
                 self.licence.origin.clone(),
             ),
-            ("slots", self.slots.value.to_string(), self.slots.origin.clone()),
-            ("queue", self.queue.value.to_string(), self.queue.origin.clone()),
+            (
+                "slots",
+                self.slots.value.to_string(),
+                self.slots.origin.clone(),
+            ),
+            (
+                "queue",
+                self.queue.value.to_string(),
+                self.queue.origin.clone(),
+            ),
         ]
     }
 
@@ -131,7 +157,10 @@ impl Settings {
     pub(crate) fn entitlements(&self) -> Result<Entitlements, Failure> {
         let bytes = match &self.licence.value {
             Some(path) => Some(std::fs::read(path).map_err(|error| {
-                Failure::usage(format!("the licence {} cannot be read: {error}", path.display()))
+                Failure::usage(format!(
+                    "the licence {} cannot be read: {error}",
+                    path.display()
+                ))
             })?),
             None => None,
         };
@@ -175,7 +204,8 @@ impl Sources {
         }
         let variable = variable_of(name);
         if let Some(text) = self.environment.get(&variable) {
-            let value = parse(text).map_err(|problem| Failure::usage(format!("{variable}: {problem}")))?;
+            let value =
+                parse(text).map_err(|problem| Failure::usage(format!("{variable}: {problem}")))?;
             let origin = Origin::Environment(variable);
             return Ok(Setting { value, origin });
         }
@@ -186,7 +216,10 @@ impl Sources {
             return Ok(Setting { value, origin });
         }
         let origin = Origin::Default;
-        Ok(Setting { value: default(), origin })
+        Ok(Setting {
+            value: default(),
+            origin,
+        })
     }
 }
 
@@ -199,7 +232,9 @@ fn environment() -> Result<BTreeMap<String, String>, Failure> {
     let settings: Vec<String> = NAMES.iter().map(|name| variable_of(name)).collect();
     let mut found = BTreeMap::new();
     for (name, value) in std::env::vars_os() {
-        let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else { continue };
+        let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else {
+            continue;
+        };
         if !name.starts_with("MENAGERIE_") {
             continue;
         }
@@ -229,7 +264,10 @@ fn read_file(
     flags: &SettingArguments,
     environment: &BTreeMap<String, String>,
 ) -> Result<BTreeMap<String, FileValue>, Failure> {
-    let named = flags.config.clone().or_else(|| environment.get("MENAGERIE_CONFIG").map(PathBuf::from));
+    let named = flags
+        .config
+        .clone()
+        .or_else(|| environment.get("MENAGERIE_CONFIG").map(PathBuf::from));
     let path = match &named {
         Some(path) => path.clone(),
         None => {
@@ -247,7 +285,10 @@ fn read_file(
             return Ok(BTreeMap::new());
         }
         Err(error) => {
-            let message = format!("the settings file {} cannot be read: {error}", path.display());
+            let message = format!(
+                "the settings file {} cannot be read: {error}",
+                path.display()
+            );
             return Err(Failure::usage(message));
         }
     };
@@ -258,7 +299,12 @@ fn parse_file(path: &Path, text: &str) -> Result<BTreeMap<String, FileValue>, Fa
     let place = |offset: usize| {
         let before = text.get(..offset).unwrap_or(text);
         let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|found| *found != '\n').count() + 1;
+        let column = before
+            .chars()
+            .rev()
+            .take_while(|found| *found != '\n')
+            .count()
+            + 1;
         format!("{}:{line}:{column}", path.display())
     };
     let table = toml::de::DeTable::parse(text).map_err(|error| {
@@ -273,8 +319,11 @@ fn parse_file(path: &Path, text: &str) -> Result<BTreeMap<String, FileValue>, Fa
             let message = unknown("setting", name, NAMES.into_iter());
             return Err(Failure::usage(format!("{place}: {message}")));
         }
-        let text = value_text(value.get_ref())
-            .ok_or_else(|| Failure::usage(format!("{place}: {name}: expected a text, a number or a list of texts")))?;
+        let text = value_text(value.get_ref()).ok_or_else(|| {
+            Failure::usage(format!(
+                "{place}: {name}: expected a text, a number or a list of texts"
+            ))
+        })?;
         values.insert(name.to_owned(), FileValue { text, place });
     }
     Ok(values)

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use menagerie_journal::{Content, Pin};
+use menagerie_journal::{Content, Digest, Pin};
 use menagerie_licensing::{Entitlements, Refusal};
 use menagerie_orchestration::document::Document;
 use menagerie_orchestration::event::Pins;
@@ -227,15 +227,15 @@ impl Assembled {
         self.parts.iter().filter_map(skills).collect()
     }
 
-    /// The input as a run of this flow takes it: what is no object stands under `input`.
+    /// Names this flow and an input together: a run's id stands for one such pair.
     #[must_use]
-    pub fn input_digest(&self, input: &Document) -> String {
+    pub fn input_digest(&self, input: &Document) -> Digest {
         let both = format!(
             "{}\n{}",
             wire::digest(self.text.as_bytes()),
             input.to_text()
         );
-        wire::digest(both.as_bytes())
+        Digest::of(both.as_bytes())
     }
 }
 

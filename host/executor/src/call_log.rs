@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::store::{digest_text, parse_digest};
 use async_trait::async_trait;
 use menagerie_journal::{CallKey as RowKey, CallRecord, Claim, Content, Digest, Journal};
 use menagerie_sandbox::{CallKey, CallLog, CallLogError, EffectClass, Intent, Known};
@@ -68,8 +69,7 @@ fn class(token: &str) -> EffectClass {
 }
 
 fn digest(text: &str) -> Result<Digest, CallLogError> {
-    text.parse()
-        .map_err(|_| CallLogError(format!("{text} is no digest")))
+    parse_digest(text).ok_or_else(|| CallLogError(format!("{text} is no digest")))
 }
 
 #[async_trait]
@@ -82,7 +82,7 @@ impl CallLog for JournalCallLog {
             Some(row) => {
                 let intent = Intent {
                     effect: class(&row.effect),
-                    request_digest: row.request.to_string(),
+                    request_digest: digest_text(row.request),
                 };
                 match row.answer {
                     Some(answer) => Known::Answered(intent, answer.content.bytes().to_vec()),

@@ -67,7 +67,7 @@ struct Frame {
     limits: RunLimits,
     pins: Pins,
     content: Vec<Pin>,
-    input_digest: String,
+    input_digest: Digest,
 }
 
 impl Host {
@@ -146,7 +146,7 @@ impl Host {
             flow,
             pins: Pins::default(),
             content: Vec::new(),
-            input_digest: menagerie_orchestration::wire::digest(begin.input.to_text().as_bytes()),
+            input_digest: Digest::of(begin.input.to_text().as_bytes()),
         };
         self.begin_framed(frame, begin, watcher, |_, _| guests.clone())
             .await
@@ -191,7 +191,7 @@ impl Host {
         batch.status = known.changed(store::status_of(&run));
         let new = NewRun {
             key: begin.key.clone(),
-            input_digest: parse_digest(&frame.input_digest),
+            input_digest: frame.input_digest,
             flow: frame.flow.name.clone(),
             parent: None,
             path: String::new(),
@@ -399,9 +399,4 @@ fn seed_of(key: &RunKey) -> u64 {
     let mut first = [0_u8; 8];
     first.copy_from_slice(&digest[..8]);
     u64::from_le_bytes(first)
-}
-
-fn parse_digest(text: &str) -> Digest {
-    // The text was made from a digest; if it were none, its own digest is as good a name.
-    text.parse().unwrap_or_else(|_| Digest::of(text.as_bytes()))
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use menagerie_journal::{
-    Batch, Content, Journal, Loaded, NewEvent, RunKey, Snapshot, Status, StoredEvent, Timer,
+    Batch, Content, Digest, Journal, Loaded, NewEvent, RunKey, Snapshot, Status, StoredEvent, Timer,
 };
 use menagerie_orchestration::command::Command;
 use menagerie_orchestration::document::Document;
@@ -203,14 +203,25 @@ pub async fn read_event(
                 reason,
             },
         };
-        let digest = wanted
-            .parse()
-            .map_err(|_| damaged("not a digest".to_owned()))?;
+        let digest = parse_digest(&wanted).ok_or_else(|| damaged("not a digest".to_owned()))?;
         let bytes = journal.payload(key, digest).await?;
         let value: serde_json::Value =
             serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
         known.insert(wanted.clone(), Document::from(value));
     }
+}
+
+/// How events and the sandbox write digests; the journal has the digits alone.
+const DIGEST_PREFIX: &str = "sha256:";
+
+/// A digest out of the text that events and the sandbox write.
+pub(crate) fn parse_digest(text: &str) -> Option<Digest> {
+    text.strip_prefix(DIGEST_PREFIX)?.parse().ok()
+}
+
+/// A digest as events and the sandbox write it.
+pub(crate) fn digest_text(digest: Digest) -> String {
+    format!("{DIGEST_PREFIX}{digest}")
 }
 
 /// A run folded from its snapshot, if there is a good one, and the events after it.

@@ -8,7 +8,7 @@ use menagerie_orchestration::event::{Event, Recorded};
 use menagerie_orchestration::run::{Run, RunStatus};
 use serde_json::{Value, json};
 
-use crate::terminal::text::{duration_ms, fuel, safe_line, safe_text};
+use crate::terminal::text::{duration_ms, fuel, microseconds, safe_line, safe_text};
 
 /// A run and why its driving stopped.
 pub(crate) struct Finished<'run> {
@@ -92,7 +92,10 @@ fn print_result(run: &Run) {
     }
     let result = run.result();
     let newest = run.steps().filter_map(|step| step.output.as_ref()).last();
-    match newest.and_then(|output| markdown(output.value())).or_else(|| markdown(result.value())) {
+    match newest
+        .and_then(|output| markdown(output.value()))
+        .or_else(|| markdown(result.value()))
+    {
         Some(text) => println!("{}", safe_text(text).trim_end()),
         None => {
             let pretty = serde_json::to_string_pretty(result.value()).unwrap_or_default();
@@ -105,7 +108,11 @@ fn print_result(run: &Run) {
 fn markdown(value: &Value) -> Option<&str> {
     let object = value.as_object()?;
     let own = object.get("markdown").and_then(Value::as_str);
-    own.or_else(|| object.values().find_map(|value| value.get("markdown").and_then(Value::as_str)))
+    own.or_else(|| {
+        object
+            .values()
+            .find_map(|value| value.get("markdown").and_then(Value::as_str))
+    })
 }
 
 fn print_summary(finished: &Finished<'_>) {
@@ -113,14 +120,18 @@ fn print_summary(finished: &Finished<'_>) {
     let totals = totals(finished.events);
     let took = run.last_at().since(run.started_at());
     eprintln!();
-    let word = if finished.stopped == Stopped::Parked { "parked" } else { run.status().word() };
+    let word = if finished.stopped == Stopped::Parked {
+        "parked"
+    } else {
+        run.status().word()
+    };
     eprintln!(
         "run {key} {word} in {}: {} steps, {} guest calls, {} fuel, {} in guests",
         duration_ms(took.as_secs_f64() * 1_000.0),
         totals.steps,
         totals.calls,
         fuel(totals.fuel),
-        duration_ms(micros(totals.guest_us)),
+        microseconds(totals.guest_us),
     );
     if let Some(end) = run.ended() {
         if let Some(error) = &end.error {
@@ -138,11 +149,6 @@ fn print_summary(finished: &Finished<'_>) {
     print_next(finished);
 }
 
-#[expect(clippy::cast_precision_loss, reason = "shown rounded")]
-fn micros(microseconds: u64) -> f64 {
-    microseconds as f64 / 1_000.0
-}
-
 fn print_next(finished: &Finished<'_>) {
     let (run, key) = (finished.run, finished.key);
     if finished.stopped == Stopped::Parked {
@@ -155,7 +161,12 @@ fn print_next(finished: &Finished<'_>) {
             menagerie_orchestration::run::step::StepStatus::Waiting { reason } => reason.as_str(),
             _ => "",
         };
-        eprintln!("waiting: step `{}` (agent {}): {}", safe_line(&step.id), step.agent, safe_line(reason));
+        eprintln!(
+            "waiting: step `{}` (agent {}): {}",
+            safe_line(&step.id),
+            step.agent,
+            safe_line(reason)
+        );
     }
     if !waiting.is_empty() {
         eprintln!("answer with: menagerie answer {key} retry|skip|reroute AGENT|abort|continue");

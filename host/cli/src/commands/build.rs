@@ -22,7 +22,9 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<ExitCode, Failure
         let built = if is_workspace(&arguments.dir) {
             builder.build_workspace(&arguments.dir, &mut view)
         } else {
-            builder.build_package(&arguments.dir, &mut view).map(|built| vec![built])
+            builder
+                .build_package(&arguments.dir, &mut view)
+                .map(|built| vec![built])
         };
         view.finish();
         built
@@ -33,7 +35,13 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<ExitCode, Failure
         println!("{}", Value::Array(list));
     } else {
         for plugin in &built {
-            println!("{}  {}  {} bytes  {}", plugin.path.display(), plugin.kind, plugin.size, plugin.digest);
+            println!(
+                "{}  {}  {} bytes  {}",
+                plugin.path.display(),
+                plugin.kind,
+                plugin.size,
+                plugin.digest
+            );
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -69,7 +77,10 @@ pub(crate) async fn bundled(root: PathBuf) -> Result<PathBuf, Failure> {
         built
     })
     .await?;
-    let folder = built.first().and_then(|built| built.path.parent()).map(Path::to_owned);
+    let folder = built
+        .first()
+        .and_then(|built| built.path.parent())
+        .map(Path::to_owned);
     folder.ok_or_else(|| Failure::usage("the repository holds no plugins"))
 }
 

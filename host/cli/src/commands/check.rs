@@ -23,15 +23,22 @@ use crate::terminal::text::safe_line;
 /// A plugin that needs longer to look at its configuration is broken.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-pub(crate) async fn check(settings: &Settings, arguments: CheckArguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn check(
+    settings: &Settings,
+    arguments: CheckArguments,
+) -> Result<ExitCode, Failure> {
     let path = &arguments.flow;
     let name = path.display().to_string();
     if arguments.json {
         // Problems are data here, not a message for a person.
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Failure::usage(format!("the flow file {name} cannot be read: {error}")))?;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Failure::usage(format!("the flow file {name} cannot be read: {error}"))
+        })?;
         if let Err(problems) = menagerie_orchestration::flow_file::parse(&text) {
-            println!("{}", json!({"flow": name, "ok": false, "problems": problems_json(&problems)}));
+            println!(
+                "{}",
+                json!({"flow": name, "ok": false, "problems": problems_json(&problems)})
+            );
             return Ok(ExitCode::from(2));
         }
     }
@@ -42,11 +49,16 @@ pub(crate) async fn check(settings: &Settings, arguments: CheckArguments) -> Res
     let problems = config_problems(&catalogue, &file, &assembled).await?;
     if arguments.json {
         let ok = problems.is_empty();
-        println!("{}", json!({"flow": name, "ok": ok, "problems": problems_json(&problems)}));
+        println!(
+            "{}",
+            json!({"flow": name, "ok": ok, "problems": problems_json(&problems)})
+        );
         return Ok(ExitCode::from(if ok { 0 } else { 2 }));
     }
     if !problems.is_empty() {
-        return Err(Failure::rendered(render_problems(&file.name, &file.text, &problems)));
+        return Err(Failure::rendered(render_problems(
+            &file.name, &file.text, &problems,
+        )));
     }
     println!("{name} is good: {}", summary(&assembled));
     for (role, part) in &assembled.parts {
@@ -81,10 +93,17 @@ pub(crate) async fn config_problems(
     file: &FlowFile,
     assembled: &Assembled,
 ) -> Result<Vec<Problem>, Failure> {
-    let agents: Vec<String> = assembled.flow.agents.iter().map(|agent| agent.name.clone()).collect();
+    let agents: Vec<String> = assembled
+        .flow
+        .agents
+        .iter()
+        .map(|agent| agent.name.clone())
+        .collect();
     let mut problems = Vec::new();
     for (role, _, used) in uses(&assembled.flow) {
-        let Some(part) = assembled.parts.get(&role) else { continue };
+        let Some(part) = assembled.parts.get(&role) else {
+            continue;
+        };
         if !part.plugin.checks_config() {
             continue;
         }
@@ -116,7 +135,9 @@ pub(crate) async fn config_problems(
         match report.ended {
             Ended::Value(Reply::Problems(found)) => {
                 for problem in found {
-                    let offset = problem.offset.and_then(|offset| usize::try_from(offset).ok());
+                    let offset = problem
+                        .offset
+                        .and_then(|offset| usize::try_from(offset).ok());
                     let message = format!("{role}: {}", safe_line(&problem.message));
                     problems.push(match place(&problem.pointer, offset) {
                         Some(position) => problem_at(position, message),
@@ -125,7 +146,8 @@ pub(crate) async fn config_problems(
                 }
             }
             other => {
-                let message = format!("{role}: the plugin could not look at its configuration: {other}");
+                let message =
+                    format!("{role}: the plugin could not look at its configuration: {other}");
                 problems.push(match place("", None) {
                     Some(position) => problem_at(position, message),
                     None => problem_at_start(message),
@@ -139,6 +161,9 @@ pub(crate) async fn config_problems(
 #[expect(clippy::unnecessary_wraps, reason = "every command answers alike")]
 pub(crate) fn schema() -> Result<ExitCode, Failure> {
     let schema = menagerie_orchestration::flow_file::schema();
-    println!("{}", serde_json::to_string_pretty(&schema).unwrap_or_default());
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&schema).unwrap_or_default()
+    );
     Ok(ExitCode::SUCCESS)
 }

@@ -9,18 +9,27 @@ use crate::failure::Failure;
 use crate::settings::Settings;
 
 #[expect(clippy::unnecessary_wraps, reason = "every command answers alike")]
-pub(crate) fn config(settings: &Settings, arguments: &ConfigArguments) -> Result<ExitCode, Failure> {
+pub(crate) fn config(
+    settings: &Settings,
+    arguments: &ConfigArguments,
+) -> Result<ExitCode, Failure> {
     let listed = settings.listed();
     if arguments.json {
         let object: Map<_, _> = listed
             .into_iter()
-            .map(|(name, value, origin)| (name.to_owned(), json!({"value": value, "origin": origin})))
+            .map(|(name, value, origin)| {
+                (name.to_owned(), json!({"value": value, "origin": origin}))
+            })
             .collect();
         println!("{}", serde_json::Value::Object(object));
         return Ok(ExitCode::SUCCESS);
     }
     for (name, value, origin) in listed {
-        let value = if value.is_empty() { "–".to_owned() } else { value };
+        let value = if value.is_empty() {
+            "–".to_owned()
+        } else {
+            value
+        };
         println!("{name:<8}  {value:<50}  {origin}");
     }
     Ok(ExitCode::SUCCESS)

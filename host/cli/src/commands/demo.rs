@@ -8,7 +8,10 @@ use crate::failure::Failure;
 use crate::plugins::repository;
 use crate::settings::Settings;
 
-pub(crate) async fn demo(settings: &Settings, arguments: DemoArguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn demo(
+    settings: &Settings,
+    arguments: DemoArguments,
+) -> Result<ExitCode, Failure> {
     let Some(root) = repository() else {
         return Err(Failure::usage(format!(
             "the demo needs the repository that this program was built from, which is not at {}; run it from a clone with `cargo run --release -- demo`",

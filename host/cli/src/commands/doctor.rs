@@ -17,14 +17,19 @@ struct Finding {
     said: String,
 }
 
-pub(crate) async fn doctor(settings: &Settings, arguments: DoctorArguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn doctor(
+    settings: &Settings,
+    arguments: DoctorArguments,
+) -> Result<ExitCode, Failure> {
     let mut findings = vec![engine(settings), licence(settings), sources()];
     findings.extend(store(settings, arguments.store).await);
     let good = findings.iter().all(|finding| finding.good);
     if arguments.json {
         let list: Vec<Value> = findings
             .iter()
-            .map(|finding| json!({"what": finding.what, "good": finding.good, "said": finding.said}))
+            .map(
+                |finding| json!({"what": finding.what, "good": finding.good, "said": finding.said}),
+            )
             .collect();
         println!("{}", json!({"good": good, "findings": list}));
     } else {
@@ -64,9 +69,10 @@ fn licence(settings: &Settings) -> Finding {
             what: "licence",
             good: true,
             said: format!(
-                "{} tier, steps at once: {}",
+                "{} tier, steps at once: {}{}",
                 entitlements.tier,
-                entitlements.parallel_width()
+                entitlements.parallel_width(),
+                development_key_note()
             ),
         },
         Err(failure) => Finding {
@@ -77,11 +83,24 @@ fn licence(settings: &Settings) -> Finding {
     }
 }
 
+/// A host that takes licences signed by a published key is for development.
+fn development_key_note() -> &'static str {
+    if menagerie_licensing::TrustedKeys::compiled_in().includes_development_key() {
+        "; this build takes licences signed with the public development key"
+    } else {
+        ""
+    }
+}
+
 /// The bundled plugins are optional: a host can live on plugins from elsewhere.
 fn sources() -> Finding {
     let said = match repository() {
-        Some(root) => format!("bundled ones are built from {}", root.join("plugins").display()),
-        None => "the repository is not there: only plugins from --plugins and beside the flow".to_owned(),
+        Some(root) => format!(
+            "bundled ones are built from {}",
+            root.join("plugins").display()
+        ),
+        None => "the repository is not there: only plugins from --plugins and beside the flow"
+            .to_owned(),
     };
     Finding {
         what: "plugins",
@@ -124,6 +143,11 @@ async fn store(settings: &Settings, verify: bool) -> Vec<Finding> {
         ),
     }];
     findings.extend(report.engine.into_iter().map(bad));
-    findings.extend(report.damaged.into_iter().map(|(run, error)| bad(format!("{run}: {error}"))));
+    findings.extend(
+        report
+            .damaged
+            .into_iter()
+            .map(|(run, error)| bad(format!("{run}: {error}"))),
+    );
     findings
 }

@@ -10,14 +10,17 @@ use crate::arguments::EventsArguments;
 use crate::commands::open;
 use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::terminal::text::{duration_ms, fuel, instant, safe_line};
+use crate::terminal::text::{fuel, instant, microseconds, safe_line};
 
 /// How often the journal is looked at for new events.
 const LOOK: Duration = Duration::from_millis(50);
 /// Events read at once.
 const PAGE: usize = 512;
 
-pub(crate) async fn events(settings: &Settings, arguments: EventsArguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn events(
+    settings: &Settings,
+    arguments: EventsArguments,
+) -> Result<ExitCode, Failure> {
     let host = open::host(settings, "events")?;
     let key = open::run_key(&host, &arguments.run).await?;
     let mut from = 0;
@@ -34,10 +37,19 @@ pub(crate) async fn events(settings: &Settings, arguments: EventsArguments) -> R
                 if arguments.json {
                     let event: serde_json::Value = serde_json::from_str(&stored.json)
                         .map_err(|error| Failure::host("an event cannot be read", error))?;
-                    println!("{}", json!({"seq": stored.seq, "hash": stored.hash.to_string(), "event": event}));
+                    println!(
+                        "{}",
+                        json!({"seq": stored.seq, "hash": stored.hash.to_string(), "event": event})
+                    );
                 } else {
-                    let recorded = menagerie_executor::read_event(&**host.journal(), &key, &stored).await?;
-                    println!("{:>5}  {}  {}", stored.seq, instant(recorded.at.0), line(&recorded));
+                    let recorded =
+                        menagerie_executor::read_event(&**host.journal(), &key, &stored).await?;
+                    println!(
+                        "{:>5}  {}  {}",
+                        stored.seq,
+                        instant(recorded.at.0),
+                        line(&recorded)
+                    );
                 }
             }
         }
@@ -67,11 +79,18 @@ pub(crate) fn line(recorded: &Recorded) -> String {
                 None if started.is_empty() => "wait".to_owned(),
                 None => format!("start {}", started.join(", ")),
             };
-            format!("decision {decision}: {what} ({}) [{} fuel]", answer.reason, fuel(call.fuel))
+            format!(
+                "decision {decision}: {what} ({}) [{} fuel]",
+                answer.reason,
+                fuel(call.fuel)
+            )
         }
         Event::DecisionFailed {
             decision, failure, ..
-        } => format!("decision {decision} failed: {}: {}", failure.code, failure.message),
+        } => format!(
+            "decision {decision} failed: {}: {}",
+            failure.code, failure.message
+        ),
         Event::StepEnded {
             id,
             agent,
@@ -84,19 +103,31 @@ pub(crate) fn line(recorded: &Recorded) -> String {
             let outcome = match result {
                 StepResult::Completed { .. } => "completed".to_owned(),
                 StepResult::Failed(failure) => {
-                    format!("failed: {}: {}{}", failure.code, failure.message, follows(next.as_ref()))
+                    format!(
+                        "failed: {}: {}{}",
+                        failure.code,
+                        failure.message,
+                        follows(next.as_ref())
+                    )
                 }
             };
-            let took = duration_ms(call.finished.since(call.started).as_secs_f64() * 1_000.0);
-            format!("step {id} ({agent}, attempt {attempt}) {outcome} [{took}, {} fuel]", fuel(call.fuel))
+            let took = microseconds(call.wall_us);
+            format!(
+                "step {id} ({agent}, attempt {attempt}) {outcome} [{took}, {} fuel]",
+                fuel(call.fuel)
+            )
         }
         Event::CallRetried { attempt, .. } => format!("attempt {attempt} begins"),
         Event::CallReissued { execution, .. } => {
             format!("a call that was cut off is made again (execution {execution})")
         }
         Event::StepSkipped { id, reason, .. } => format!("step {id} skipped: {reason}"),
-        Event::Escalated { id, kind, reason, .. } => format!("step {id} waits ({kind}): {reason}"),
-        Event::Answered { id, answer, by, .. } => format!("step {id} answered by {by}: {}", word(answer)),
+        Event::Escalated {
+            id, kind, reason, ..
+        } => format!("step {id} waits ({kind}): {reason}"),
+        Event::Answered { id, answer, by, .. } => {
+            format!("step {id} answered by {by}: {}", word(answer))
+        }
         Event::Paused { by } => format!("paused by {by}"),
         Event::Unpaused { by } => format!("goes on, by {by}"),
         Event::InputRefused { reason, .. } => format!("an input was refused: {reason}"),

@@ -17,7 +17,10 @@ use crate::settings::Settings;
 /// Runs listed at once.
 const PAGE: usize = 1_000;
 
-pub(crate) async fn export(settings: &Settings, arguments: ExportArguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn export(
+    settings: &Settings,
+    arguments: ExportArguments,
+) -> Result<ExitCode, Failure> {
     let host = open::host(settings, "export")?;
     let keys = match &arguments.run {
         Some(named) => vec![open::run_key(&host, named).await?],
@@ -71,16 +74,20 @@ fn write(
     };
     let mut sink = BufWriter::new(sink);
     let count: usize = cases.iter().map(|case| case.events.len()).sum();
-    let (runs, head) = (cases.len(), LogHead {
-        name,
-        ..LogHead::default()
-    });
+    let (runs, head) = (
+        cases.len(),
+        LogHead {
+            name,
+            ..LogHead::default()
+        },
+    );
     match format {
         ExportFormat::Xes => {
             write_xes(&mut sink, &head, cases).map_err(|error| failed(error.into()))?;
         }
         ExportFormat::Jsonl => {
-            let events: Vec<ProcessEvent> = cases.into_iter().flat_map(|case| case.events).collect();
+            let events: Vec<ProcessEvent> =
+                cases.into_iter().flat_map(|case| case.events).collect();
             write_jsonl(&mut sink, events).map_err(|error| failed(error.into()))?;
         }
     }

@@ -34,14 +34,22 @@ pub(crate) fn inspect(arguments: InspectArguments) -> Result<ExitCode, Failure> 
     println!("{name}");
     println!("  kind      {}", found.kind);
     println!("  contract  menagerie:plugin@{}", found.contract);
-    println!("  name      {}@{}", safe_line(&manifest.name), safe_line(&manifest.version));
+    println!(
+        "  name      {}@{}",
+        safe_line(&manifest.name),
+        safe_line(&manifest.version)
+    );
     if let Some(description) = &manifest.description {
         println!("            {}", safe_line(description));
     }
     if !manifest.skills.is_empty() {
         println!("  skills    {}", safe_line(&manifest.skills.join(", ")));
     }
-    let wanted = if manifest.grants.is_empty() { "none".to_owned() } else { manifest.grants.join(", ") };
+    let wanted = if manifest.grants.is_empty() {
+        "none".to_owned()
+    } else {
+        manifest.grants.join(", ")
+    };
     println!("  grants    {}", safe_line(&wanted));
     println!("  size      {} bytes", found.size);
     println!("  digest    {}", found.digest);

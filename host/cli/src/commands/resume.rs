@@ -13,7 +13,10 @@ use crate::settings::Settings;
 /// Runs looked at in one go.
 const PAGE: usize = 1_000;
 
-pub(crate) async fn resume(settings: &Settings, arguments: ResumeArguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn resume(
+    settings: &Settings,
+    arguments: ResumeArguments,
+) -> Result<ExitCode, Failure> {
     let host = open::host(settings, "resume")?;
     if let Some(named) = &arguments.run {
         let key = open::run_key(&host, named).await?;
@@ -37,7 +40,10 @@ pub(crate) async fn resume(settings: &Settings, arguments: ResumeArguments) -> R
             continue;
         }
         if let Some(owner) = host.journal().owner(&row.key).await? {
-            eprintln!("run {} is being driven by {} (process {})", row.key, owner.name, owner.pid);
+            eprintln!(
+                "run {} is being driven by {} (process {})",
+                row.key, owner.name, owner.pid
+            );
             continue;
         }
         resumed += 1;

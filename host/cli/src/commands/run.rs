@@ -79,7 +79,11 @@ pub(crate) fn read_flow(path: &Path) -> Result<FlowFile, Failure> {
 }
 
 /// The folders to find a flow's plugins in. The bundled ones are built first when the flow needs them.
-pub(crate) async fn finder(settings: &Settings, path: &Path, flow: &Flow) -> Result<Folders, Failure> {
+pub(crate) async fn finder(
+    settings: &Settings,
+    path: &Path,
+    flow: &Flow,
+) -> Result<Folders, Failure> {
     let found = Folders::of(settings, path, None);
     let missing = menagerie_executor::uses(flow).any(|(_, _, uses)| match &uses.plugin {
         menagerie_orchestration::flow::PluginSource::Named(name) => !found.has(name),
@@ -104,7 +108,9 @@ pub(crate) async fn prepare(
     let assembled = assemble_file(settings, &catalogue, &file, finder)?;
     let problems = check::config_problems(&catalogue, &file, &assembled).await?;
     if !problems.is_empty() {
-        return Err(Failure::rendered(render_problems(&file.name, &file.text, &problems)));
+        return Err(Failure::rendered(render_problems(
+            &file.name, &file.text, &problems,
+        )));
     }
     Ok(Prepared {
         catalogue,
@@ -129,10 +135,13 @@ pub(crate) fn assemble_file(
 
 /// A problem with a plugin, at the place in the flow file that names it.
 fn placed(file: &FlowFile, error: &AssembleError) -> Problem {
-    let (role, key) = (plugin_use(&error.role), match &error.problem {
-        AssembleProblem::Ceiling(_) => "/limits",
-        _ => "/plugin",
-    });
+    let (role, key) = (
+        plugin_use(&error.role),
+        match &error.problem {
+            AssembleProblem::Ceiling(_) => "/limits",
+            _ => "/plugin",
+        },
+    );
     let position = role.and_then(|role| file.parsed.spans.locate_key(role, key, None));
     let message = chain(&error.problem);
     match position {
@@ -179,12 +188,21 @@ pub(crate) fn read_input(flow: &Flow, given: Option<&str>) -> Result<Document, F
         },
     };
     flow_file::check_input(flow, &value).map_err(|problems| {
-        let source = given.map_or("the empty input".to_owned(), |given| format!("--input {}", shortened(given)));
+        let source = given.map_or("the empty input".to_owned(), |given| {
+            format!("--input {}", shortened(given))
+        });
         let told: Vec<String> = problems
             .iter()
             .map(|problem| {
-                let pointer = if problem.pointer.is_empty() { "the input" } else { &problem.pointer };
-                format!("  {pointer}: found {}, expected {}", problem.found, problem.expected)
+                let pointer = if problem.pointer.is_empty() {
+                    "the input"
+                } else {
+                    &problem.pointer
+                };
+                format!(
+                    "  {pointer}: found {}, expected {}",
+                    problem.found, problem.expected
+                )
             })
             .collect();
         Failure::usage(format!(
@@ -198,7 +216,11 @@ pub(crate) fn read_input(flow: &Flow, given: Option<&str>) -> Result<Document, F
 
 fn shortened(text: &str) -> String {
     let shown: String = text.chars().take(60).collect();
-    if shown.len() < text.len() { format!("{shown}…") } else { shown }
+    if shown.len() < text.len() {
+        format!("{shown}…")
+    } else {
+        shown
+    }
 }
 
 fn read_input_file(flow: &Flow, file: &str) -> Result<Value, Failure> {
@@ -206,7 +228,9 @@ fn read_input_file(flow: &Flow, file: &str) -> Result<Value, Failure> {
         .map_err(|error| Failure::usage(format!("the input {file} cannot be read: {error}")))?;
     let text = String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        Failure::usage(format!("{file}: byte {at} is no UTF-8; expected a text file"))
+        Failure::usage(format!(
+            "{file}: byte {at} is no UTF-8; expected a text file"
+        ))
     })?;
     match (serde_json::from_str::<Value>(&text), &flow.input.text_field) {
         (Ok(value), _) => Ok(value),
@@ -245,7 +269,12 @@ pub(crate) async fn begin_run(
         session: begin.session,
     };
     let began = host
-        .begin(&prepared.catalogue, &prepared.assembled, wanted, watcher.clone())
+        .begin(
+            &prepared.catalogue,
+            &prepared.assembled,
+            wanted,
+            watcher.clone(),
+        )
         .await;
     let (run, stopped) = match began.inspect_err(|_| view.stop())? {
         Began::Driven(run, stopped) => (*run, stopped),

@@ -11,7 +11,10 @@ use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::terminal::text::{instant, safe_line};
 
-pub(crate) async fn runs(settings: &Settings, arguments: RunsArguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn runs(
+    settings: &Settings,
+    arguments: RunsArguments,
+) -> Result<ExitCode, Failure> {
     let host = open::host(settings, "runs")?;
     let filter = RunFilter {
         status: arguments.status,
@@ -32,7 +35,10 @@ pub(crate) async fn runs(settings: &Settings, arguments: RunsArguments) -> Resul
         eprintln!("no runs in {}", settings.data.value.display());
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{:<36}  {:<16}  {:<10}  {:>6}  {:<24}  SESSION", "RUN", "FLOW", "STATUS", "EVENTS", "UPDATED");
+    println!(
+        "{:<36}  {:<16}  {:<10}  {:>6}  {:<24}  SESSION",
+        "RUN", "FLOW", "STATUS", "EVENTS", "UPDATED"
+    );
     for row in rows {
         println!(
             "{:<36}  {:<16}  {:<10}  {:>6}  {:<24}  {}",

@@ -13,9 +13,14 @@ use crate::commands::events::word;
 use crate::commands::open;
 use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::terminal::text::{bytes, duration_ms, fuel, instant, safe_line, safe_text};
+use crate::terminal::text::{
+    bytes, duration_ms, fuel, instant, microseconds, safe_line, safe_text,
+};
 
-pub(crate) async fn show(settings: &Settings, arguments: ShowArguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn show(
+    settings: &Settings,
+    arguments: ShowArguments,
+) -> Result<ExitCode, Failure> {
     let host = open::host(settings, "show")?;
     let key = open::run_key(&host, &arguments.run).await?;
     let run = host.load(&key).await?;
@@ -38,7 +43,10 @@ struct Row<'event> {
 }
 
 fn rows(events: &[(u64, Recorded)]) -> Vec<Row<'_>> {
-    events.iter().filter_map(|(_, recorded)| row_of(recorded)).collect()
+    events
+        .iter()
+        .filter_map(|(_, recorded)| row_of(recorded))
+        .collect()
 }
 
 fn row_of(recorded: &Recorded) -> Option<Row<'_>> {
@@ -91,25 +99,34 @@ fn row_of(recorded: &Recorded) -> Option<Row<'_>> {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "shown rounded")]
-fn ms(microseconds: u64) -> String {
-    duration_ms(microseconds as f64 / 1_000.0)
-}
-
 fn print(key: &RunKey, run: &Run, events: &[(u64, Recorded)]) {
     println!("run       {}", safe_line(&key.to_string()));
     println!("flow      {}", safe_line(&run.flow().name));
     println!("status    {}", run.status().word());
     println!("started   {}", instant(run.started_at().0));
-    println!("took      {}", duration_ms(run.last_at().since(run.started_at()).as_secs_f64() * 1_000.0));
+    println!(
+        "took      {}",
+        duration_ms(run.last_at().since(run.started_at()).as_secs_f64() * 1_000.0)
+    );
     if let Some(end) = run.ended() {
         println!("reason    {}", safe_line(&end.reason));
         if let Some(error) = &end.error {
-            println!("error     {}: {}", safe_line(&error.code), safe_text(&error.message));
+            println!(
+                "error     {}: {}",
+                safe_line(&error.code),
+                safe_text(&error.message)
+            );
         }
     }
-    let tier = run.pins().entitlements.get("tier").map_or("", String::as_str);
-    println!("licence   {tier}, at most {} steps at once", run.limits().max_concurrent);
+    let tier = run
+        .pins()
+        .entitlements
+        .get("tier")
+        .map_or("", String::as_str);
+    println!(
+        "licence   {tier}, at most {} steps at once",
+        run.limits().max_concurrent
+    );
     println!("engine    {}", run.pins().engine);
     println!();
     println!(
@@ -123,8 +140,8 @@ fn print(key: &RunKey, run: &Run, events: &[(u64, Recorded)]) {
             safe_line(row.agent),
             row.attempt,
             safe_line(&row.outcome),
-            ms(row.call.slot_wait_us),
-            ms(row.call.wall_us),
+            microseconds(row.call.slot_wait_us),
+            microseconds(row.call.wall_us),
             fuel(row.call.fuel),
             bytes(row.call.peak_memory_bytes),
             row.call.host_calls,
@@ -134,14 +151,20 @@ fn print(key: &RunKey, run: &Run, events: &[(u64, Recorded)]) {
     print_logs(events);
     for step in run.steps().filter(|step| !step.status.is_final()) {
         if let StepStatus::Waiting { reason } = &step.status {
-            println!("\nstep {} waits for an answer: {}", safe_line(&step.id), safe_line(reason));
+            println!(
+                "\nstep {} waits for an answer: {}",
+                safe_line(&step.id),
+                safe_line(reason)
+            );
             println!("answer with: menagerie answer {key} retry|skip|reroute AGENT|abort|continue");
         }
     }
     for collision in run.collisions() {
         println!(
             "\nthe key `{}` was written by the parallel steps {} and {}; the later one stands",
-            safe_line(&collision.key), collision.dropped.0, collision.kept.0
+            safe_line(&collision.key),
+            collision.dropped.0,
+            collision.kept.0
         );
     }
 }
@@ -161,10 +184,19 @@ fn print_decisions(events: &[(u64, Recorded)]) {
                 println!("skipped {}: {}", safe_line(id), safe_line(reason));
             }
             Event::Answered { id, answer, by, .. } => {
-                println!("answered {}: {} by {}", safe_line(id), word(answer), safe_line(by));
+                println!(
+                    "answered {}: {} by {}",
+                    safe_line(id),
+                    word(answer),
+                    safe_line(by)
+                );
             }
             Event::DecisionFailed { failure, .. } => {
-                println!("failed: {}: {}", safe_line(&failure.code), safe_text(&failure.message));
+                println!(
+                    "failed: {}: {}",
+                    safe_line(&failure.code),
+                    safe_text(&failure.message)
+                );
             }
             Event::StepEnded {
                 id,
@@ -186,15 +218,30 @@ fn print_logs(events: &[(u64, Recorded)]) {
     for (_, recorded) in events {
         let (name, log, call) = match &recorded.event {
             Event::StepEnded { id, log, call, .. } => (id.as_str(), log, call),
-            Event::Decided { log, call, .. } | Event::DecisionFailed { log, call, .. } => ("decision", log, call),
+            Event::Decided { log, call, .. } | Event::DecisionFailed { log, call, .. } => {
+                ("decision", log, call)
+            }
             _ => continue,
         };
-        for line in log.iter().filter_map(|log| log.value().as_array()).flatten() {
+        for line in log
+            .iter()
+            .filter_map(|log| log.value().as_array())
+            .flatten()
+        {
             let part = |name: &str| line.get(name).and_then(Value::as_str).unwrap_or("");
-            println!("log {} {}: {}", safe_line(name), part("level"), safe_line(part("message")));
+            println!(
+                "log {} {}: {}",
+                safe_line(name),
+                part("level"),
+                safe_line(part("message"))
+            );
         }
         if call.log_dropped > 0 {
-            println!("log {}: {} more lines were dropped", safe_line(name), call.log_dropped);
+            println!(
+                "log {}: {} more lines were dropped",
+                safe_line(name),
+                call.log_dropped
+            );
         }
     }
 }

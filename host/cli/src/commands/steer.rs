@@ -23,15 +23,24 @@ const LOOK: Duration = Duration::from_millis(20);
 
 /// Who wishes, as events name them.
 fn me() -> String {
-    std::env::var("USER").ok().filter(|user| !user.is_empty()).unwrap_or_else(|| "operator".to_owned())
+    std::env::var("USER")
+        .ok()
+        .filter(|user| !user.is_empty())
+        .unwrap_or_else(|| "operator".to_owned())
 }
 
-pub(crate) async fn cancel(settings: &Settings, arguments: CancelArguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn cancel(
+    settings: &Settings,
+    arguments: CancelArguments,
+) -> Result<ExitCode, Failure> {
     let host = open::host(settings, "cancel")?;
     let key = open::run_key(&host, &arguments.run).await?;
     let row = host.journal().run(&key).await?;
     if row.status.ended {
-        return Err(Failure::usage(format!("run {key} has ended: {}", row.status.text)));
+        return Err(Failure::usage(format!(
+            "run {key} has ended: {}",
+            row.status.text
+        )));
     }
     let wish = Wish::Cancel {
         reason: arguments.reason,
@@ -53,15 +62,22 @@ pub(crate) async fn cancel(settings: &Settings, arguments: CancelArguments) -> R
     Ok(ExitCode::SUCCESS)
 }
 
-pub(crate) async fn answer(settings: &Settings, arguments: AnswerArguments) -> Result<ExitCode, Failure> {
+pub(crate) async fn answer(
+    settings: &Settings,
+    arguments: AnswerArguments,
+) -> Result<ExitCode, Failure> {
     let host = open::host(settings, "answer")?;
     let key = open::run_key(&host, &arguments.run).await?;
     let (answer, options) = answer_of(arguments.answer)?;
     let run = host.load(&key).await?;
     if run.status().is_final() {
-        return Err(Failure::usage(format!("run {key} has ended: {}", run.status().word())));
+        return Err(Failure::usage(format!(
+            "run {key} has ended: {}",
+            run.status().word()
+        )));
     }
-    run.answerable(options.step.as_deref(), &answer).map_err(Failure::usage)?;
+    run.answerable(options.step.as_deref(), &answer)
+        .map_err(Failure::usage)?;
     let wish = Wish::Answer {
         step: options.step,
         answer,
@@ -78,7 +94,10 @@ pub(crate) async fn answer(settings: &Settings, arguments: AnswerArguments) -> R
 fn answer_of(argument: AnswerArgument) -> Result<(Answer, AnswerOptions), Failure> {
     Ok(match argument {
         AnswerArgument::Retry { hints, options } => {
-            let hints = hints.iter().map(|hint| hint_of(hint)).collect::<Result<_, _>>()?;
+            let hints = hints
+                .iter()
+                .map(|hint| hint_of(hint))
+                .collect::<Result<_, _>>()?;
             (Answer::Retry { hints }, options)
         }
         AnswerArgument::Skip { options } => (Answer::Skip, options),
@@ -90,7 +109,9 @@ fn answer_of(argument: AnswerArgument) -> Result<(Answer, AnswerOptions), Failur
 
 fn hint_of(hint: &str) -> Result<(String, Document), Failure> {
     let Some((name, text)) = hint.split_once('=') else {
-        return Err(Failure::usage(format!("--hint: found `{hint}`, expected NAME=JSON")));
+        return Err(Failure::usage(format!(
+            "--hint: found `{hint}`, expected NAME=JSON"
+        )));
     };
     // What is no JSON is meant as a text.
     let value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
@@ -120,10 +141,11 @@ async fn wait_for(host: &Host, key: &RunKey, id: &str) -> Result<(), Failure> {
             return Ok(());
         }
         if tokio::time::Instant::now() > give_up {
-            let message = format!("the process that drives run {key} has not answered; the wish stays in its inbox");
+            let message = format!(
+                "the process that drives run {key} has not answered; the wish stays in its inbox"
+            );
             return Err(Failure::usage(message));
         }
         tokio::time::sleep(LOOK).await;
     }
 }
-

@@ -60,7 +60,11 @@ impl Progress for BuildView {
         match event {
             Event::Waiting { .. } => self.stage("waiting for another build".to_owned(), 0, 0),
             Event::TryingStandardLibrary { way, doing } => {
-                self.stage(format!("wasm standard library: {}: {doing}", way.token()), 0, 0);
+                self.stage(
+                    format!("wasm standard library: {}: {doing}", way.token()),
+                    0,
+                    0,
+                );
             }
             Event::StandardLibrary { way } => {
                 self.stage(format!("wasm standard library: {}", way.token()), 0, 0);

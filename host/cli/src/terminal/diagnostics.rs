@@ -55,7 +55,9 @@ impl std::error::Error for Shown {}
 
 impl Diagnostic for Shown {
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
+        self.help
+            .as_ref()
+            .map(|help| Box::new(help) as Box<dyn fmt::Display>)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
@@ -88,7 +90,12 @@ pub(crate) fn render_problems(name: &str, text: &str, problems: &[Problem]) -> S
 
 fn plain(name: &str, problem: &Problem) -> String {
     if problem.expected.is_empty() {
-        return format!("{name}:{}:{}: {}", problem.line, problem.column, safe_line(&problem.message));
+        return format!(
+            "{name}:{}:{}: {}",
+            problem.line,
+            problem.column,
+            safe_line(&problem.message)
+        );
     }
     problem.in_file(name).to_string()
 }

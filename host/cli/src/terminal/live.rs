@@ -13,7 +13,7 @@ use menagerie_orchestration::run::Run;
 use menagerie_orchestration::run::step::StepStatus;
 
 use crate::commands::events::line;
-use crate::terminal::text::{duration_ms, fuel, safe_line};
+use crate::terminal::text::{fuel, microseconds, safe_line};
 
 /// How wide the column of names is.
 const NAMES: usize = 20;
@@ -95,7 +95,7 @@ impl Screen {
                 ..
             } => {
                 let of = CallOf::Step(*step);
-                let took = duration_ms(call.finished.since(call.started).as_secs_f64() * 1_000.0);
+                let took = microseconds(call.wall_us);
                 match result {
                     StepResult::Completed { .. } => {
                         let told = format!("{took:>9}  {:>8} fuel", fuel(call.fuel));
@@ -104,25 +104,36 @@ impl Screen {
                     StepResult::Failed(failure) => {
                         let told = safe_line(&format!("{}: {}", failure.code, failure.message));
                         match next {
-                            Some(menagerie_orchestration::event::AfterFailure::Retry { .. }) => {
-                                self.bar(bars, of, id).set_message(format!("will be tried again: {told}"));
+                            Some(menagerie_orchestration::event::AfterFailure::Retry {
+                                ..
+                            }) => {
+                                self.bar(bars, of, id)
+                                    .set_message(format!("will be tried again: {told}"));
                             }
                             _ => self.ended(bars, of, id, "✗", told),
                         }
                     }
                 }
             }
-            Event::StepSkipped { step, id, reason, .. } => {
+            Event::StepSkipped {
+                step, id, reason, ..
+            } => {
                 self.ended(bars, CallOf::Step(*step), id, "–", safe_line(reason));
             }
-            Event::Escalated { step, id, reason, .. } => {
+            Event::Escalated {
+                step, id, reason, ..
+            } => {
                 let told = format!("waits for an answer: {}", safe_line(reason));
                 self.ended(bars, CallOf::Step(*step), id, "?", told);
             }
             Event::Decided { .. } => {
                 // Steps that are planned and cannot start yet are worth seeing, too.
-                for step in run.steps().filter(|step| step.status == StepStatus::Pending) {
-                    self.bar(bars, CallOf::Step(step.no), &step.id).set_message("waits for others");
+                for step in run
+                    .steps()
+                    .filter(|step| step.status == StepStatus::Pending)
+                {
+                    self.bar(bars, CallOf::Step(step.no), &step.id)
+                        .set_message("waits for others");
                 }
             }
             Event::DecisionFailed { .. } | Event::RunEnded { .. } => {
@@ -165,7 +176,9 @@ impl Watcher for Screen {
     }
 
     fn entered(&self, call: &Call) {
-        if let (Some(bars), PluginRole::Agent(_) | PluginRole::Aggregator(_)) = (&self.bars, &call.role) {
+        if let (Some(bars), PluginRole::Agent(_) | PluginRole::Aggregator(_)) =
+            (&self.bars, &call.role)
+        {
             let bar = self.bar(bars, call.id.of, &call.step);
             bar.set_message("");
             bar.reset_elapsed();
@@ -182,7 +195,11 @@ impl Watcher for Screen {
             GuestProgress::Fraction(done) => {
                 bar.set_style(with_fraction());
                 bar.set_length(1_000);
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to 0–1000")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "clamped to 0–1000"
+                )]
                 bar.set_position((done.clamp(0.0, 1.0) * 1_000.0) as u64);
             }
             GuestProgress::Note(note) => bar.set_message(safe_line(note)),

@@ -37,8 +37,17 @@ pub(crate) fn duration_ms(milliseconds: f64) -> String {
         format!("{:.2} s", milliseconds / 1_000.0)
     } else {
         let minutes = (milliseconds / 60_000.0).floor();
-        format!("{minutes:.0} min {:.0} s", (milliseconds - minutes * 60_000.0) / 1_000.0)
+        format!(
+            "{minutes:.0} min {:.0} s",
+            (milliseconds - minutes * 60_000.0) / 1_000.0
+        )
     }
+}
+
+/// A time in microseconds, as short as is useful.
+#[expect(clippy::cast_precision_loss, reason = "shown rounded")]
+pub(crate) fn microseconds(microseconds: u64) -> String {
+    duration_ms(microseconds as f64 / 1_000.0)
 }
 
 /// Units of fuel.
@@ -75,7 +84,10 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_act_on_is_shown_escaped() {
-        assert_eq!(safe_line("a\x1b[31mred\nb\u{202e}"), "a\\u{1b}[31mred\\u{a}b\\u{202e}");
+        assert_eq!(
+            safe_line("a\x1b[31mred\nb\u{202e}"),
+            "a\\u{1b}[31mred\\u{a}b\\u{202e}"
+        );
         assert_eq!(safe_text("a\nb\r"), "a\nb\\u{d}");
     }
 
