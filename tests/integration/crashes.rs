@@ -11,12 +11,12 @@ use crate::program::{CLEAN_LOCK, Ended, GIT_LOCK, Place, ended, review, review_b
 const FAR_BEYOND: u32 = 60;
 
 /// Steps that entered their guest, out of the side file that the sandbox's test hook writes: one
-/// line `run step attempt kind name` an entry.
+/// line `run step attempt function name` an entry. A strategy's is `decide`.
 fn entered(file: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let step = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
-        (words.get(3) == Some(&"agent")).then(|| words[1].to_owned())
+        matches!(words.get(3), Some(&("process" | "aggregate"))).then(|| words[1].to_owned())
     };
     text.lines().filter_map(step).collect()
 }
@@ -60,17 +60,18 @@ fn survives_a_kill_at_every_commit(flow: &Path, lock: &str, code: i32, when: &st
         .run_review(flow, lock, &["--id", "killed"])
         .expect(code)
         .json();
-    let mut kills = 0;
+    let (mut kills, mut entries_before) = (0, 0);
     for number in 1..FAR_BEYOND {
         let place = Place::new();
         let point = format!("{when}:{number}");
-        let (first, _) = killed_at(&place, flow, lock, &point);
+        let (first, before) = killed_at(&place, flow, lock, &point);
         if first.code.is_some() {
             assert_eq!(first.code, Some(code), "{}", first.stderr);
             break;
         }
         kills += 1;
         let done = committed(&place, "killed");
+        entries_before += before.len();
         let entries = place.path("entries-second");
         let mut resume = place.command();
         resume.env("MENAGERIE_TEST_ENTRIES", &entries);
@@ -97,6 +98,10 @@ fn survives_a_kill_at_every_commit(flow: &Path, lock: &str, code: i32, when: &st
         place.run(["doctor", "--store"]).expect(0);
     }
     assert!(kills >= 5, "only {kills} commits were found to kill at");
+    assert!(
+        entries_before > 0,
+        "no guest was entered before any kill: nothing was shown"
+    );
 }
 
 #[test]

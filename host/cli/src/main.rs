@@ -59,7 +59,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Check(check) => commands::check::check(&settings, check).await,
         Command::Schema => commands::check::schema(),
         Command::Build(build) => commands::build::build(build).await,
-        Command::Inspect(inspect) => commands::inspect::inspect(inspect),
+        Command::Inspect(inspect) => commands::inspect::inspect(&inspect),
         Command::Config(config) => commands::config::config(&settings, &config),
         Command::Doctor(doctor) => commands::doctor::doctor(&settings, doctor).await,
     }

@@ -8,7 +8,7 @@ use crate::arguments::InspectArguments;
 use crate::failure::Failure;
 use crate::terminal::text::safe_line;
 
-pub(crate) fn inspect(arguments: InspectArguments) -> Result<ExitCode, Failure> {
+pub(crate) fn inspect(arguments: &InspectArguments) -> Result<ExitCode, Failure> {
     let name = arguments.file.display().to_string();
     let bytes = std::fs::read(&arguments.file)
         .map_err(|error| Failure::usage(format!("{name} cannot be read: {error}")))?;

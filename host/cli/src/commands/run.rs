@@ -260,7 +260,7 @@ pub(crate) async fn begin_run(
         Some(id) => RunKey::in_default(id.as_str()),
         None => RunKey::fresh(),
     };
-    let view = LiveView::start(begin.json, key.to_string());
+    let view = LiveView::start(begin.json, &key.to_string());
     let watcher = view.watcher();
     let interrupt = interrupt(&host, key.to_string());
     let wanted = BeginRun {
@@ -295,7 +295,7 @@ pub(crate) async fn drive_on(
     json: bool,
 ) -> Result<ExitCode, Failure> {
     let catalogue = open::catalogue(settings)?;
-    let view = LiveView::start(json, key.to_string());
+    let view = LiveView::start(json, &key.to_string());
     let interrupt = interrupt(host, key.to_string());
     let driven = host.resume(&catalogue, key, view.watcher()).await;
     view.stop();

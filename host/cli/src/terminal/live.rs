@@ -25,7 +25,7 @@ pub(crate) struct LiveView {
 
 impl LiveView {
     /// Begins to show; quiet where a program reads the answer.
-    pub(crate) fn start(quiet: bool, run: String) -> Self {
+    pub(crate) fn start(quiet: bool, run: &str) -> Self {
         let terminal = std::io::stderr().is_terminal() && !quiet;
         let bars = terminal.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
         if !quiet {
@@ -78,7 +78,7 @@ impl Screen {
         bar.clone()
     }
 
-    fn ended(&self, bars: &MultiProgress, of: CallOf, name: &str, mark: &str, told: String) {
+    fn ended(&self, bars: &MultiProgress, of: CallOf, name: &str, mark: &str, told: &str) {
         let bar = self.bar(bars, of, name);
         bar.set_style(finished());
         bar.finish_with_message(format!("{mark} {told}"));
@@ -99,7 +99,7 @@ impl Screen {
                 match result {
                     StepResult::Completed { .. } => {
                         let told = format!("{took:>9}  {:>8} fuel", fuel(call.fuel));
-                        self.ended(bars, of, id, "✓", told);
+                        self.ended(bars, of, id, "✓", &told);
                     }
                     StepResult::Failed(failure) => {
                         let told = safe_line(&format!("{}: {}", failure.code, failure.message));
@@ -110,7 +110,7 @@ impl Screen {
                                 self.bar(bars, of, id)
                                     .set_message(format!("will be tried again: {told}"));
                             }
-                            _ => self.ended(bars, of, id, "✗", told),
+                            _ => self.ended(bars, of, id, "✗", &told),
                         }
                     }
                 }
@@ -118,13 +118,13 @@ impl Screen {
             Event::StepSkipped {
                 step, id, reason, ..
             } => {
-                self.ended(bars, CallOf::Step(*step), id, "–", safe_line(reason));
+                self.ended(bars, CallOf::Step(*step), id, "–", &safe_line(reason));
             }
             Event::Escalated {
                 step, id, reason, ..
             } => {
                 let told = format!("waits for an answer: {}", safe_line(reason));
-                self.ended(bars, CallOf::Step(*step), id, "?", told);
+                self.ended(bars, CallOf::Step(*step), id, "?", &told);
             }
             Event::Decided { .. } => {
                 // Steps that are planned and cannot start yet are worth seeing, too.
