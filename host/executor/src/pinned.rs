@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use menagerie_journal::{Journal, RunKey};
+use menagerie_journal::{Journal, PinRow, RunKey};
 use menagerie_licensing::Entitlements;
 use menagerie_orchestration::flow::{Flow, PluginSource};
 use menagerie_orchestration::flow_file;
@@ -19,36 +19,7 @@ pub(crate) async fn flow(
     journal: &dyn Journal,
     key: &RunKey,
 ) -> Result<(Arc<Flow>, Arc<str>), ExecutorError> {
-    let bytes = bytes_of(journal, key, FLOW_PIN).await?;
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let parsed = flow_file::parse(&text).map_err(|problems| {
-        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        ExecutorError::Assemble {
-            run: key.clone(),
-            source: Box::new(AssembleError {
-                role: "flow".to_owned(),
-                problem: AssembleProblem::Flow(told.join("; ")),
-            }),
-        }
-    })?;
-    Ok((Arc::new(parsed.flow), text.into()))
-}
-
-async fn bytes_of(
-    journal: &dyn Journal,
-    key: &RunKey,
-    name: &str,
-) -> Result<Arc<[u8]>, ExecutorError> {
-    let pins = journal.pins(key).await?;
-    let Some(pin) = pins.into_iter().find(|pin| pin.name == name) else {
-        // An unknown run is told apart from one that lacks something.
-        journal.run(key).await?;
-        return Err(ExecutorError::MissingPin {
-            run: key.clone(),
-            what: name.to_owned(),
-        });
-    };
-    Ok(journal.blob(&key.namespace, pin.digest).await?)
+    Pinned::of(journal, key).await?.flow().await
 }
 
 /// Everything that a run stays on, out of the store.
@@ -57,25 +28,71 @@ pub(crate) async fn assembled(
     catalogue: &Catalogue,
     key: &RunKey,
 ) -> Result<Assembled, ExecutorError> {
-    let (flow, text) = self::flow(journal, key).await?;
-    let entitlements = bytes_of(journal, key, ENTITLEMENTS_PIN).await?;
+    let pinned = Pinned::of(journal, key).await?;
+    let (flow, text) = pinned.flow().await?;
+    let entitlements = pinned.bytes(ENTITLEMENTS_PIN).await?;
     let entitlements: Entitlements =
-        serde_json::from_slice(&entitlements).map_err(|_| ExecutorError::MissingPin {
-            run: key.clone(),
-            what: ENTITLEMENTS_PIN.to_owned(),
-        })?;
+        serde_json::from_slice(&entitlements).map_err(|_| pinned.missing(ENTITLEMENTS_PIN))?;
     let mut found = Vec::new();
     for (role, _, uses) in uses(&flow) {
-        let bytes = bytes_of(journal, key, &format!("{PLUGIN_PIN}{role}")).await?;
+        let bytes = pinned.bytes(&format!("{PLUGIN_PIN}{role}")).await?;
         found.push((uses.plugin.clone(), bytes));
     }
     let finder = PinnedPlugins(found);
-    assemble(catalogue, flow, text, &finder, entitlements).map_err(|mut errors| {
-        ExecutorError::Assemble {
-            run: key.clone(),
-            source: Box::new(errors.remove(0)),
+    assemble(catalogue, flow, text, &finder, entitlements)
+        .map_err(|mut errors| pinned.unusable(errors.remove(0)))
+}
+
+/// The pins of one run, listed once.
+struct Pinned<'store> {
+    journal: &'store dyn Journal,
+    key: &'store RunKey,
+    pins: Vec<PinRow>,
+}
+
+impl<'store> Pinned<'store> {
+    async fn of(journal: &'store dyn Journal, key: &'store RunKey) -> Result<Self, ExecutorError> {
+        let pins = journal.pins(key).await?;
+        if pins.is_empty() {
+            // An unknown run is told apart from one that lacks something.
+            journal.run(key).await?;
         }
-    })
+        Ok(Self { journal, key, pins })
+    }
+
+    async fn bytes(&self, name: &str) -> Result<Arc<[u8]>, ExecutorError> {
+        let Some(pin) = self.pins.iter().find(|pin| pin.name == name) else {
+            return Err(self.missing(name));
+        };
+        Ok(self.journal.blob(&self.key.namespace, pin.digest).await?)
+    }
+
+    async fn flow(&self) -> Result<(Arc<Flow>, Arc<str>), ExecutorError> {
+        let bytes = self.bytes(FLOW_PIN).await?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let parsed = flow_file::parse(&text).map_err(|problems| {
+            let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            self.unusable(AssembleError {
+                role: "flow".to_owned(),
+                problem: AssembleProblem::Flow(told.join("; ")),
+            })
+        })?;
+        Ok((Arc::new(parsed.flow), text.into()))
+    }
+
+    fn missing(&self, what: &str) -> ExecutorError {
+        ExecutorError::MissingPin {
+            run: self.key.clone(),
+            what: what.to_owned(),
+        }
+    }
+
+    fn unusable(&self, error: AssembleError) -> ExecutorError {
+        ExecutorError::Assemble {
+            run: self.key.clone(),
+            source: Box::new(error),
+        }
+    }
 }
 
 /// The plugins that a run is pinned to. One source is one plugin within a flow.

@@ -181,34 +181,37 @@ pub async fn read_event(
     key: &RunKey,
     stored: &StoredEvent,
 ) -> Result<Recorded, ExecutorError> {
+    let unreadable = |source| ExecutorError::Event {
+        run: key.clone(),
+        seq: stored.seq,
+        source,
+    };
+    // The first reading finds out which documents stand beside the event.
+    let mut wanted = Vec::new();
+    let mut note = |digest: &str| {
+        wanted.push(digest.to_owned());
+        Ok(Document::empty_object())
+    };
+    let recorded = wire::decode(&stored.json, &mut note).map_err(unreadable)?;
+    if wanted.is_empty() {
+        return Ok(recorded);
+    }
     let mut known: BTreeMap<String, Document> = BTreeMap::new();
-    loop {
-        let mut payload = |digest: &str| known.get(digest).cloned().ok_or_else(String::new);
-        let wanted = match wire::decode(&stored.json, &mut payload) {
-            Ok(recorded) => return Ok(recorded),
-            Err(WireError::Payload { digest, .. }) if !known.contains_key(&digest) => digest,
-            Err(source) => {
-                return Err(ExecutorError::Event {
-                    run: key.clone(),
-                    seq: stored.seq,
-                    source,
-                });
-            }
-        };
-        let damaged = |reason: String| ExecutorError::Event {
-            run: key.clone(),
-            seq: stored.seq,
-            source: WireError::Payload {
-                digest: wanted.clone(),
+    for digest in wanted {
+        let damaged = |reason: String| {
+            unreadable(WireError::Payload {
+                digest: digest.clone(),
                 reason,
-            },
+            })
         };
-        let digest = parse_digest(&wanted).ok_or_else(|| damaged("not a digest".to_owned()))?;
-        let bytes = journal.payload(key, digest).await?;
+        let parsed = parse_digest(&digest).ok_or_else(|| damaged("not a digest".to_owned()))?;
+        let bytes = journal.payload(key, parsed).await?;
         let value: serde_json::Value =
             serde_json::from_slice(&bytes).map_err(|error| damaged(error.to_string()))?;
-        known.insert(wanted.clone(), Document::from(value));
+        known.insert(digest, Document::from(value));
     }
+    let mut payload = |digest: &str| known.get(digest).cloned().ok_or_else(String::new);
+    wire::decode(&stored.json, &mut payload).map_err(unreadable)
 }
 
 /// How events and the sandbox write digests; the journal has the digits alone.
