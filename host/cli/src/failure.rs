@@ -28,7 +28,7 @@ impl Failure {
     pub(crate) fn host(what: &str, error: impl Into<anyhow::Error>) -> Self {
         Self {
             code: 2,
-            text: format!("error: {what}: {}", chain(&error.into())),
+            text: format!("error: {what}: {}", chain(error.into().as_ref())),
         }
     }
 
@@ -45,33 +45,34 @@ impl Failure {
 }
 
 /// An error and what caused it, in one line.
-fn chain(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
         // Some errors say their cause themselves.
-        if text.is_empty() {
-            text = cause;
-        } else if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
         }
+        source = cause.source();
     }
     text
 }
 
 impl From<menagerie_executor::ExecutorError> for Failure {
     fn from(error: menagerie_executor::ExecutorError) -> Self {
-        Self::usage(chain(&error.into()))
+        Self::usage(chain(&error))
     }
 }
 
 impl From<menagerie_journal::Error> for Failure {
     fn from(error: menagerie_journal::Error) -> Self {
-        Self::usage(chain(&error.into()))
+        Self::usage(chain(&error))
     }
 }
 
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        Self::usage(chain(&error.into()))
+        Self::usage(chain(&error))
     }
 }

@@ -73,12 +73,7 @@ impl Settings {
         let file = read_file(flags, &environment)?;
         let sources = Sources { environment, file };
         let home = |variable: &str, below: &str| {
-            let folder = std::env::var_os(variable).filter(|folder| !folder.is_empty());
-            let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(below));
-            folder
-                .map(PathBuf::from)
-                .or_else(home)
-                .unwrap_or_else(|| PathBuf::from("."))
+            user_folder(variable, below).unwrap_or_else(|| PathBuf::from("."))
         };
         let path = |text: &str| Ok(PathBuf::from(text));
         Ok(Self {
@@ -259,6 +254,13 @@ fn unknown<'known>(what: &str, name: &str, known: impl Iterator<Item = &'known s
     format!("unknown {what} `{name}`{help}")
 }
 
+/// A folder of the user's by its XDG variable, else below the home folder.
+fn user_folder(variable: &str, below: &str) -> Option<PathBuf> {
+    let named = std::env::var_os(variable).filter(|folder| !folder.is_empty());
+    let home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(below));
+    named.map(PathBuf::from).or_else(home)
+}
+
 /// The settings file: the one that is named, else the user's if there is one.
 fn read_file(
     flags: &SettingArguments,
@@ -271,9 +273,7 @@ fn read_file(
     let path = match &named {
         Some(path) => path.clone(),
         None => {
-            let folder = std::env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty());
-            let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".config"));
-            let Some(folder) = folder.map(PathBuf::from).or(home) else {
+            let Some(folder) = user_folder("XDG_CONFIG_HOME", ".config") else {
                 return Ok(BTreeMap::new());
             };
             folder.join("menagerie").join("config.toml")

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use crate::arguments::RunArguments;
 use crate::commands::answer_report::{self, Finished};
 use crate::commands::{check, open};
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 use crate::plugins::{Folders, repository};
 use crate::settings::Settings;
 use crate::terminal::diagnostics::{problem_at, problem_at_start, render_problems};
@@ -148,19 +148,6 @@ fn placed(file: &FlowFile, error: &AssembleError) -> Problem {
         Some(place) => problem_at(place, format!("{}: {message}", error.role)),
         None => problem_at_start(format!("{}: {message}", error.role)),
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }
 
 /// The use of a plugin that a role names.
