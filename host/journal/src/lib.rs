@@ -29,4 +29,4 @@ pub use record::{
     NewEvent, NewRun, Pin, PinRow, RunKey, RunRow, Snapshot, Status, StoredEvent, StoredSnapshot,
     Timer,
 };
-pub use sqlite::{Options, SqliteJournal};
+pub use sqlite::{Files, Options, SqliteJournal, SystemFiles};

@@ -7,6 +7,7 @@
 mod append;
 mod contents;
 mod fault;
+mod files;
 mod opening;
 mod owners;
 mod read;
@@ -27,6 +28,7 @@ use tokio::sync::{broadcast, mpsc, oneshot};
 
 use self::contents::Contents;
 use self::fault::Faults;
+pub use self::files::{Files, SystemFiles};
 pub use self::opening::Options;
 use self::opening::{connect, connect_reader, lock_opening, prepare_folder};
 use self::owners::OwnerLock;
@@ -74,13 +76,18 @@ impl SqliteJournal {
         let opening = lock_opening(folder, &faults)?;
         let mut connection = connect(&path, options, &faults)?;
         schema::prepare(&mut connection, &path, &faults)?;
-        let contents = Arc::new(Contents::open(folder.join("contents"), faults.clone())?);
+        let contents = Arc::new(Contents::open(
+            folder.join("contents"),
+            Arc::clone(&options.files),
+            faults.clone(),
+        )?);
         let owner = Arc::new(OwnerLock::take(
             folder.join("owners"),
             &options.owner_name,
             &faults,
         )?);
-        contents::sync_folder(folder).map_err(|error| faults.io(folder, error))?;
+        let synced = options.files.sync_folder(folder);
+        synced.map_err(|error| faults.io(folder, error))?;
         let readers = Readers::start(
             || connect_reader(&path, options, &faults),
             &contents,

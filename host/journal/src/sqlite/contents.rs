@@ -3,26 +3,41 @@
 //! A file is complete and synced, and so is its folder, before any transaction refers to it. One
 //! that nothing refers to is left by a crash in between and does no harm.
 
-use std::fs::File;
-use std::io::{ErrorKind, Write as _};
+use std::collections::HashSet;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::fault::Faults;
+use super::files::Files;
 use crate::digest::{Content, Digest};
 use crate::error::Error;
 
 /// The folder of large content.
 pub(super) struct Contents {
     folder: PathBuf,
+    files: Arc<dyn Files>,
     faults: Faults,
+    /// Folders of namespaces whose names this process has made durable. That one is there says
+    /// nothing: whoever made it may have died before syncing the folder around it.
+    durable_folders: Mutex<HashSet<PathBuf>>,
 }
 
 impl Contents {
     /// Makes the folder if need be.
-    pub(super) fn open(folder: PathBuf, faults: Faults) -> Result<Self, Error> {
-        std::fs::create_dir_all(&folder).map_err(|error| faults.io(&folder, error))?;
-        Ok(Self { folder, faults })
+    pub(super) fn open(
+        folder: PathBuf,
+        files: Arc<dyn Files>,
+        faults: Faults,
+    ) -> Result<Self, Error> {
+        let made = files.create_folder(&folder);
+        made.map_err(|error| faults.io(&folder, error))?;
+        Ok(Self {
+            folder,
+            files,
+            faults,
+            durable_folders: Mutex::default(),
+        })
     }
 
     /// Each namespace has a folder of its own, called by a digest since its name may be no file name.
@@ -37,20 +52,42 @@ impl Contents {
         let folder = self.folder_of(namespace);
         let path = folder.join(content.digest().to_string());
         let failed = |error| self.faults.io(&path, error);
-        if !folder.exists() {
-            std::fs::create_dir_all(&folder).map_err(failed)?;
-            sync_folder(&self.folder).map_err(failed)?;
+        self.make_durable_folder(&folder).map_err(failed)?;
+        let existing = std::fs::metadata(&path).ok();
+        if existing.is_some_and(|it| it.len() == content.bytes().len() as u64) {
+            self.files.sync_file(&path).map_err(failed)?;
+        } else {
+            self.write_whole(&folder, &path, content.bytes())
+                .map_err(failed)?;
         }
-        let existing = File::open(&path).ok();
-        let existing = existing.filter(|file| {
-            file.metadata()
-                .is_ok_and(|it| it.len() == content.bytes().len() as u64)
-        });
-        match existing {
-            Some(file) => file.sync_all().map_err(failed)?,
-            None => write_whole(&folder, &path, content.bytes()).map_err(failed)?,
+        self.files.sync_folder(&folder).map_err(failed)
+    }
+
+    fn make_durable_folder(&self, folder: &Path) -> std::io::Result<()> {
+        let durable = || {
+            let folders = self.durable_folders.lock();
+            folders.unwrap_or_else(PoisonError::into_inner)
+        };
+        if durable().contains(folder) {
+            return Ok(());
         }
-        sync_folder(&folder).map_err(failed)
+        self.files.create_folder(folder)?;
+        self.files.sync_folder(&self.folder)?;
+        durable().insert(folder.to_owned());
+        Ok(())
+    }
+
+    /// Under a name of its own first, so that a name made of a digest never holds half of the bytes.
+    fn write_whole(&self, folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+        let unfinished = folder.join(format!("unfinished-{}", uuid::Uuid::now_v7()));
+        let written = self
+            .files
+            .write_new(&unfinished, bytes)
+            .and_then(|()| self.files.rename(&unfinished, path));
+        if written.is_err() {
+            let _ = self.files.remove_file(&unfinished);
+        }
+        written
     }
 
     /// Reads content back and checks it.
@@ -76,24 +113,4 @@ pub(super) fn checked(digest: Digest, bytes: Arc<[u8]>) -> Result<Arc<[u8]>, Err
         digest,
         reason: "its bytes have another digest".to_owned(),
     })
-}
-
-/// Under a name of its own first, so that a name made of a digest never holds half of the bytes.
-fn write_whole(folder: &Path, path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let unfinished = folder.join(format!("unfinished-{}", uuid::Uuid::now_v7()));
-    let written = (|| {
-        let mut file = File::create_new(&unfinished)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&unfinished, path)
-    })();
-    if written.is_err() {
-        let _ = std::fs::remove_file(&unfinished);
-    }
-    written
-}
-
-/// Makes the names within a folder durable.
-pub(super) fn sync_folder(folder: &Path) -> std::io::Result<()> {
-    File::open(folder)?.sync_all()
 }

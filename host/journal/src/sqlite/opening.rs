@@ -1,12 +1,15 @@
 //! Owns how a store is opened: its options, its folder, its connections.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::fault::Faults;
+use super::files::{Files, SystemFiles};
 use crate::error::Error;
 
 /// How to open a store.
@@ -21,6 +24,8 @@ pub struct Options {
     /// The most that the database file may grow to, in bytes. Beyond it commits are refused as if
     /// the disk were full.
     pub size_limit: Option<u64>,
+    /// The file system beneath; the system's own but in tests.
+    pub files: Arc<dyn Files>,
 }
 
 impl Options {
@@ -31,6 +36,7 @@ impl Options {
             busy_timeout: Duration::from_secs(10),
             must_exist: false,
             size_limit: None,
+            files: Arc::new(SystemFiles),
         }
     }
 }
@@ -52,7 +58,30 @@ pub(super) fn prepare_folder(
     if options.must_exist && !path.exists() {
         return Err(no_store("it holds no journal.db"));
     }
-    std::fs::create_dir_all(folder).map_err(|error| faults.io(folder, error))
+    if path.exists() {
+        // Whoever made the database had made its folder durable before.
+        return Ok(());
+    }
+    make_durable(folder, &*options.files).map_err(|error| faults.io(folder, error))
+}
+
+/// Makes a folder and all that are missing around it, each name durable. One that is there may have
+/// been made by a process that died before syncing the folder around it, so that is done again.
+fn make_durable(folder: &Path, files: &dyn Files) -> std::io::Result<()> {
+    let folder = std::path::absolute(folder)?;
+    if folder.exists() {
+        return match files.sync_folder(folder.parent().unwrap_or(&folder)) {
+            // Whoever may not even read the folder around this one has not made it.
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(()),
+            synced => synced,
+        };
+    }
+    let around = folder.parent().unwrap_or(&folder);
+    if !around.exists() {
+        make_durable(around, files)?;
+    }
+    files.create_folder(&folder)?;
+    files.sync_folder(around)
 }
 
 /// Held while a store is being opened, by one process at a time.
