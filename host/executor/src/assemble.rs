@@ -150,7 +150,8 @@ pub fn assemble(
     })
 }
 
-fn part(
+/// Loads the component of one use.
+pub(crate) fn part(
     catalogue: &Catalogue,
     expected: Kind,
     uses: &PluginUse,

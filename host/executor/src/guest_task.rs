@@ -92,7 +92,13 @@ impl GuestTask {
     }
 }
 
-fn input_of(call: CallId, strategy: bool, answer: GuestAnswer, facts: CallFacts) -> Input {
+/// The answer of a call as the machine takes it.
+pub(crate) fn input_of(
+    call: CallId,
+    strategy: bool,
+    answer: GuestAnswer,
+    facts: CallFacts,
+) -> Input {
     let log = answer.log;
     if strategy {
         let result = match answer.result {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use menagerie_journal::{Journal, RunKey};
+use menagerie_orchestration::command::{Call, CallRequest};
 use menagerie_orchestration::document::Document;
 use menagerie_orchestration::view::HistoryEntry;
 use menagerie_orchestration::wire;
@@ -11,23 +12,40 @@ use menagerie_sandbox::{HistoryPager, types};
 
 use crate::translate;
 
-/// Pages of a run's history, out of its journal.
+/// Pages of a run's history, out of its journal, as it was when a call was asked for.
 pub(crate) struct JournalHistory {
-    pub(crate) journal: Arc<dyn Journal>,
-    pub(crate) key: RunKey,
+    journal: Arc<dyn Journal>,
+    key: RunKey,
+    /// Entries from here on came later than the call, and are not there for it: the same call
+    /// made again, now or in a year, must be told the same.
+    until: u64,
 }
 
 /// Events read at once when looking for older history.
 const HISTORY_PAGE: u64 = 512;
+
+impl JournalHistory {
+    /// The history behind the view of a call, and no other call's.
+    pub(crate) fn behind(call: &Call, journal: Arc<dyn Journal>, key: RunKey) -> Self {
+        let until = match &call.request {
+            // The newest entry there was is in the view.
+            CallRequest::Decide { view } => view.history.last().map_or(0, |entry| entry.id + 1),
+            CallRequest::Process { .. } | CallRequest::Aggregate { .. } => 0,
+        };
+        Self {
+            journal,
+            key,
+            until,
+        }
+    }
+}
 
 #[async_trait]
 impl HistoryPager for JournalHistory {
     async fn before(&self, id: u32, count: u32) -> Result<Vec<types::HistoryEntry>, String> {
         let wanted = usize::try_from(count).unwrap_or(usize::MAX);
         let mut entries = Vec::new();
-        let run = self.journal.run(&self.key).await;
-        let known = run.map_err(|error| error.to_string())?.next_seq;
-        let mut end = u64::from(id).min(known);
+        let mut end = u64::from(id).min(self.until);
         while end > 0 && entries.len() < wanted {
             let from = end.saturating_sub(HISTORY_PAGE);
             let limit = usize::try_from(end - from).unwrap_or(usize::MAX);
@@ -150,7 +168,8 @@ mod tests {
             input = answer(store::Outstanding::of(&run).calls[0].0);
         }
         let journal = Arc::new(journal);
-        (JournalHistory { journal, key }, run, entries)
+        let call = run.call(store::Outstanding::of(&run).calls[0].0).unwrap();
+        (JournalHistory::behind(&call, journal, key), run, entries)
     }
 
     #[tokio::test]
@@ -176,6 +195,19 @@ mod tests {
             .map(|entry| told(translate::entry_of(entry)))
             .collect();
         assert_eq!(paged.into_iter().map(told).collect::<Vec<_>>(), expected);
+    }
+
+    #[tokio::test]
+    async fn what_came_after_the_view_is_not_told() {
+        let (now, _, entries) = long_run().await;
+        let then = &entries[entries.len() / 2];
+        let history = JournalHistory {
+            until: then.id + 1,
+            ..now
+        };
+        let newest = history.before(u32::MAX, 2).await.unwrap();
+        let ids: Vec<u64> = newest.iter().map(|entry| entry.id.into()).collect();
+        assert_eq!(ids, [then.id, entries[entries.len() / 2 - 1].id]);
     }
 
     #[tokio::test]

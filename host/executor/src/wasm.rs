@@ -11,8 +11,8 @@ use menagerie_orchestration::event::CallId;
 use menagerie_orchestration::failure::Failure;
 use menagerie_orchestration::flow::Flow;
 use menagerie_sandbox::{
-    CallReport, CallSpec, Ended, Engine, Invocation, LogLine, Observer, Progress, Reply, Request,
-    types,
+    CallLog, CallReport, CallSpec, Ended, Engine, HistoryPager, Invocation, LogLine, Observer,
+    Progress, Reply, Request, types,
 };
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -26,14 +26,28 @@ use crate::history::JournalHistory;
 use crate::translate::{self, Skills};
 use crate::watch::{GuestProgress, Watcher};
 
-/// The guests of one run.
-pub(crate) struct WasmGuests {
-    engine: Engine,
+/// What all calls of a run have in common, whether they are made or made again.
+pub(crate) struct RunCalls {
     flow: Arc<Flow>,
     parts: BTreeMap<String, Part>,
     skills: Skills,
-    key: RunKey,
+    run: Arc<str>,
     seed: u64,
+}
+
+/// Through what a call reaches the host.
+pub(crate) struct Ports {
+    pub(crate) cancel: CancellationToken,
+    pub(crate) call_log: Arc<dyn CallLog>,
+    pub(crate) history: Arc<dyn HistoryPager>,
+    pub(crate) observer: Arc<dyn Observer>,
+}
+
+/// The guests of one run.
+pub(crate) struct WasmGuests {
+    engine: Engine,
+    calls: RunCalls,
+    key: RunKey,
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     claim: Claim,
@@ -51,11 +65,8 @@ impl WasmGuests {
     ) -> Self {
         Self {
             engine,
-            flow: assembled.flow.clone(),
-            parts: assembled.parts.clone(),
-            skills: assembled.skills(),
+            calls: RunCalls::of(assembled, claim.key().run.clone(), seed),
             key: claim.key().clone(),
-            seed,
             journal: around.journal.clone(),
             clock: around.clock.clone(),
             claim,
@@ -63,7 +74,44 @@ impl WasmGuests {
         }
     }
 
-    fn spec(&self, part: &Part, call: Call, cancel: CancellationToken) -> CallSpec {
+    fn ports(&self, call: &Call, cancel: CancellationToken) -> Ports {
+        let (journal, key) = (self.journal.clone(), self.key.clone());
+        Ports {
+            cancel,
+            call_log: Arc::new(JournalCallLog::new(
+                self.journal.clone(),
+                self.clock.clone(),
+                self.claim.clone(),
+                call.id.execution,
+            )),
+            history: Arc::new(JournalHistory::behind(call, journal, key)),
+            observer: Arc::new(Relay {
+                watcher: self.watcher.clone(),
+                id: call.id,
+                step: call.step.clone(),
+            }),
+        }
+    }
+}
+
+impl RunCalls {
+    pub(crate) fn of(assembled: &Assembled, run: Arc<str>, seed: u64) -> Self {
+        Self {
+            flow: assembled.flow.clone(),
+            parts: assembled.parts.clone(),
+            skills: assembled.skills(),
+            run,
+            seed,
+        }
+    }
+
+    /// The component that the run stays on for a role.
+    pub(crate) fn part(&self, role: &str) -> Option<&Part> {
+        self.parts.get(role)
+    }
+
+    /// A call as the sandbox makes it: the same however often it is spelled out.
+    pub(crate) fn spec(&self, part: &Part, call: &Call, ports: Ports) -> CallSpec {
         let config = call.config.to_text();
         let request = match &call.request {
             CallRequest::Process { input } => Request::Process(types::Task {
@@ -94,33 +142,21 @@ impl WasmGuests {
             request,
             limits: part.limits.clone(),
             invocation: Invocation {
-                run: self.key.run.to_string(),
+                run: self.run.to_string(),
                 step: call.step.clone(),
                 name: name.to_owned(),
                 attempt: call.id.attempt,
-                seed: self.call_seed(&call),
+                seed: self.call_seed(call),
                 now_ms: call.logical_time.0,
                 last_fault: call.last_fault.as_ref().map(translate::fault_of),
                 hints: texts(&call.hints),
                 own_context: texts(&call.own_context).into_iter().collect(),
             },
             timeout: call.timeout,
-            cancel,
-            call_log: Arc::new(JournalCallLog::new(
-                self.journal.clone(),
-                self.clock.clone(),
-                self.claim.clone(),
-                call.id.execution,
-            )),
-            history: Arc::new(JournalHistory {
-                journal: self.journal.clone(),
-                key: self.key.clone(),
-            }),
-            observer: Arc::new(Relay {
-                watcher: self.watcher.clone(),
-                id: call.id,
-                step: call.step,
-            }),
+            cancel: ports.cancel,
+            call_log: ports.call_log,
+            history: ports.history,
+            observer: ports.observer,
         }
     }
 
@@ -129,7 +165,7 @@ impl WasmGuests {
         let mut hash = Sha256::new();
         hash.update(self.seed.to_le_bytes());
         hash.update(call.id.attempt.to_le_bytes());
-        for part in [&*self.key.run, &call.step] {
+        for part in [&*self.run, &call.step] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }
@@ -140,18 +176,18 @@ impl WasmGuests {
 impl Guests for WasmGuests {
     fn call(&self, call: Call, cancel: CancellationToken) -> BoxFuture<'static, GuestAnswer> {
         let role = call.role.to_string();
-        let Some(part) = self.parts.get(&role) else {
+        let Some(part) = self.calls.part(&role) else {
             let failure = Failure::new("refused", format!("the run has no plugin for {role}"));
             return Box::pin(std::future::ready(unmade(failure)));
         };
-        let spec = self.spec(part, call, cancel);
+        let spec = self.calls.spec(part, &call, self.ports(&call, cancel));
         let engine = self.engine.clone();
         Box::pin(async move { answer_of(engine.call(spec).await) })
     }
 
     fn digest(&self, role: &str) -> String {
-        self.parts
-            .get(role)
+        self.calls
+            .part(role)
             .map(|part| part.plugin.digest().to_owned())
             .unwrap_or_default()
     }
@@ -166,7 +202,8 @@ fn unmade(failure: Failure) -> GuestAnswer {
     }
 }
 
-fn answer_of(report: CallReport) -> GuestAnswer {
+/// What the machine is told of a call.
+pub(crate) fn answer_of(report: CallReport) -> GuestAnswer {
     let used = GuestUse {
         fuel: report.usage.fuel,
         busy_us: report.usage.busy_us,

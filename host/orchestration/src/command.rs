@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::document::Document;
 use crate::event::{CallId, TimerId};
 use crate::failure::Failure;
+use crate::run::step::OwnContext;
 use crate::time::Timestamp;
 use crate::view::View;
 
@@ -72,8 +73,8 @@ pub struct Call {
     pub last_fault: Option<Failure>,
     /// What an answering person wants the attempt to know.
     pub hints: BTreeMap<String, Document>,
-    /// What the agent kept in earlier steps of the run.
-    pub own_context: BTreeMap<String, Document>,
+    /// What the agent had kept, in earlier steps of the run, when the attempt became ready.
+    pub own_context: OwnContext,
     /// When nothing stood in its way but a slot.
     pub ready: Timestamp,
     /// The logical time of the call: the same for every execution of the attempt.

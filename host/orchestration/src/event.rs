@@ -51,6 +51,31 @@ impl std::fmt::Display for CallId {
     }
 }
 
+impl CallOf {
+    /// Out of the text that [`CallId`] and [`TimerId`] write.
+    fn named(text: &str) -> Option<Self> {
+        match text.split_once('-')? {
+            ("decision", number) => number.parse().ok().map(Self::Decision),
+            ("step", number) => number.parse().ok().map(|number| Self::Step(StepNo(number))),
+            _ => None,
+        }
+    }
+}
+
+impl CallId {
+    /// Out of the text that its `Display` writes; none when it is no such text.
+    #[must_use]
+    pub fn named(text: &str) -> Option<Self> {
+        let mut parts = text.split('.');
+        let id = Self {
+            of: CallOf::named(parts.next()?)?,
+            attempt: parts.next()?.parse().ok()?,
+            execution: parts.next()?.parse().ok()?,
+        };
+        parts.next().is_none().then_some(id)
+    }
+}
+
 /// A timer that the machine waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -70,6 +95,19 @@ impl std::fmt::Display for TimerId {
             Self::Retry(CallOf::Decision(number)) => write!(f, "retry:decision-{number}"),
             Self::Retry(CallOf::Step(StepNo(number))) => write!(f, "retry:step-{number}"),
             Self::Wake(number) => write!(f, "wake:{number}"),
+        }
+    }
+}
+
+impl TimerId {
+    /// Out of the text that its `Display` writes; none when it is no such text.
+    #[must_use]
+    pub fn named(text: &str) -> Option<Self> {
+        match text.split_once(':') {
+            None => (text == "total").then_some(Self::Total),
+            Some(("retry", call)) => CallOf::named(call).map(Self::Retry),
+            Some(("wake", number)) => number.parse().ok().map(Self::Wake),
+            Some(_) => None,
         }
     }
 }
@@ -263,6 +301,10 @@ pub enum Event<D = Document> {
         execution: u32,
         /// Why.
         failure: Failure<D>,
+        /// What was answered and refused, so that the refusal can be made again. Absent when
+        /// nothing was, when it holds a number that JSON cannot, and in journals of older hosts.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        answer: Option<Decision<D>>,
         /// The next attempt, if one follows.
         #[serde(skip_serializing_if = "Option::is_none")]
         retry_at: Option<Timestamp>,
@@ -371,6 +413,15 @@ pub enum Event<D = Document> {
         input: String,
         /// Why.
         reason: String,
+        /// Whose it was. Absent, like what follows, in journals of older hosts.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+        /// The step that was to be answered, if it was named.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+        /// What was answered.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        answer: Option<Answer<D>>,
     },
     /// The last event of every run.
     RunEnded {
@@ -392,8 +443,13 @@ pub enum Event<D = Document> {
 pub struct Recorded<D = Document> {
     /// Never before that of the event before it.
     pub at: Timestamp,
-    /// The input behind it: `start`, a call's or timer's id, `inbox:<id>`, `recovery`.
+    /// The input behind it: `start`, a call's or timer's id, `inbox:<id>`, `recovery`; empty when
+    /// nothing but time had passed.
     pub cause: String,
+    /// Whether it was made together with the event before it, by one advance of the machine: what
+    /// follows from the state alone is looked for once, after all inputs of an advance.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub continues: bool,
     /// What happened.
     #[serde(flatten)]
     pub event: Event<D>,

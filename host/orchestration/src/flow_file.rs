@@ -22,6 +22,7 @@ mod words;
 
 use serde::Deserialize;
 
+pub(crate) use self::explain::compile as compile_schema;
 pub use self::input::{InputProblem, check_input};
 pub use self::position::{Position, Problem};
 pub use self::spans::{PluginUseRef, Spans};

@@ -12,6 +12,7 @@ pub mod flow;
 pub mod flow_file;
 pub mod input;
 pub mod plan;
+pub mod replay;
 pub mod retry;
 pub mod run;
 pub mod state;

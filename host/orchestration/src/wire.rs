@@ -186,6 +186,7 @@ impl<D> MapDocuments<D> for Recorded<D> {
         Ok(Recorded {
             at: self.at,
             cause: self.cause.clone(),
+            continues: self.continues,
             event: self.event.map(f)?,
         })
     }
@@ -334,6 +335,7 @@ impl<D> MapDocuments<D> for Event<D> {
                 attempt,
                 execution,
                 failure,
+                answer,
                 retry_at,
                 call,
                 log,
@@ -342,6 +344,10 @@ impl<D> MapDocuments<D> for Event<D> {
                 attempt: *attempt,
                 execution: *execution,
                 failure: failure.map(f)?,
+                answer: match answer {
+                    Some(answer) => Some(answer.map(f)?),
+                    None => None,
+                },
                 retry_at: *retry_at,
                 call: call.clone(),
                 log: optional(log.as_ref(), f)?,
@@ -425,9 +431,21 @@ impl<D> MapDocuments<D> for Event<D> {
             },
             Self::Paused { by } => Event::Paused { by: by.clone() },
             Self::Unpaused { by } => Event::Unpaused { by: by.clone() },
-            Self::InputRefused { input, reason } => Event::InputRefused {
+            Self::InputRefused {
+                input,
+                reason,
+                by,
+                step,
+                answer,
+            } => Event::InputRefused {
                 input: input.clone(),
                 reason: reason.clone(),
+                by: by.clone(),
+                step: step.clone(),
+                answer: match answer {
+                    Some(answer) => Some(answer.map(f)?),
+                    None => None,
+                },
             },
             Self::RunEnded {
                 status,

@@ -47,7 +47,7 @@ pub(super) enum Breach {
 
 /// Compiles a schema. Patterns take linear time, and nothing is fetched: a `$ref` that leads out
 /// of the schema is an error.
-pub(super) fn compile(schema: &Value) -> Result<Validator, ValidationError<'static>> {
+pub(crate) fn compile(schema: &Value) -> Result<Validator, ValidationError<'static>> {
     jsonschema::draft202012::options()
         .with_pattern_options(PatternOptions::regex())
         .offline()

@@ -238,6 +238,7 @@ impl Run {
             confidence: None,
             error: None,
             hints: BTreeMap::new(),
+            own_context: Arc::default(),
             ready_at: Timestamp::default(),
             began_at: None,
             ended_at: None,
@@ -411,9 +412,13 @@ impl Run {
         step.ready_at = at;
         step.began_at.get_or_insert(at);
         data.active.insert(no);
-        if let Some(record) = data.agents.get_mut(&step.agent) {
-            record.counts.running += 1;
-        }
+        step.own_context = match data.agents.get_mut(&step.agent) {
+            Some(record) => {
+                record.counts.running += 1;
+                record.context.clone()
+            }
+            None => Arc::default(),
+        };
     }
 
     /// The step's agent does not work on it any more, for now or for good.
@@ -460,7 +465,9 @@ impl Run {
                     let kept = context
                         .iter()
                         .map(|(key, value)| (key.clone(), value.clone()));
-                    record.context.extend(kept);
+                    if !context.is_empty() {
+                        Arc::make_mut(&mut record.context).extend(kept);
+                    }
                 }
                 self.finish(no, StepStatus::Completed, at);
             }
@@ -595,6 +602,7 @@ impl Run {
         step.ended_at = Some(at);
         // An ended step keeps its output alone; what it saw goes on to those that depend on it.
         let mut leaves = std::mem::take(&mut step.sees);
+        step.own_context = Arc::default();
         if let (Some(output), false) = (&step.output, step.joined) {
             let otherwise = format!("{}_output", step.agent);
             for (key, other) in data.state.overwritten(&leaves, no, &otherwise, output) {

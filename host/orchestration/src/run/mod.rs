@@ -31,7 +31,7 @@ use crate::input::Input;
 use crate::state::State;
 use crate::time::Timestamp;
 use crate::view::{AgentCounts, HistoryEntry, View};
-use step::Step;
+use step::{OwnContext, Step};
 
 /// Steps that have ended and can still be named by a decision.
 pub const ENDED_STEPS_KEPT: usize = 256;
@@ -40,7 +40,7 @@ pub const MAX_EXECUTIONS: u32 = 4;
 /// Attempts of one decision.
 pub const MAX_DECISION_ATTEMPTS: u32 = 3;
 /// The version of a snapshot's shape.
-pub const SNAPSHOT_VERSION: u32 = 1;
+pub const SNAPSHOT_VERSION: u32 = 2;
 
 /// Where a run stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,7 +138,7 @@ struct AgentRecord {
     counts: AgentCounts,
     last_duration_ms: Option<f64>,
     last_fault: Option<Failure>,
-    context: BTreeMap<String, Document>,
+    context: OwnContext,
 }
 
 /// How much of the run's time is spent; gates and pauses are not counted.
@@ -249,14 +249,35 @@ impl Run {
         let mut cause = String::new();
         for input in inputs {
             cause = input.cause();
-            for event in self.react(input, now.max(self.data.last_at)) {
-                self.record(now, &cause, event, &mut recorded);
-            }
+            self.take(input, &cause, now, &mut recorded);
         }
-        while let Some(event) = self.settle(now.max(self.data.last_at)) {
-            self.record(now, &cause, event, &mut recorded);
-        }
+        self.come_to_rest(&cause, now, &mut recorded);
         recorded
+    }
+
+    /// One input of an advance. `recorded` holds what the advance has made so far.
+    pub(crate) fn take(
+        &mut self,
+        input: &Input,
+        cause: &str,
+        now: Timestamp,
+        recorded: &mut Vec<Recorded>,
+    ) {
+        for event in self.react(input, now.max(self.data.last_at)) {
+            self.record(now, cause, event, recorded);
+        }
+    }
+
+    /// What follows from the state alone, after the last input of an advance.
+    pub(crate) fn come_to_rest(
+        &mut self,
+        cause: &str,
+        now: Timestamp,
+        recorded: &mut Vec<Recorded>,
+    ) {
+        while let Some(event) = self.settle(now.max(self.data.last_at)) {
+            self.record(now, cause, event, recorded);
+        }
     }
 
     /// What [`advance`](Self::advance) would answer; the run stays as it is.
@@ -275,6 +296,7 @@ impl Run {
         let event = Recorded {
             at: now.max(self.data.last_at),
             cause: cause.to_owned(),
+            continues: !recorded.is_empty(),
             event,
         };
         self.apply(&event);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::Run;
-use super::step::{Step, StepKind, StepStatus};
+use super::step::{OwnContext, Step, StepKind, StepStatus};
 use crate::command::{Call, CallRequest, Command, Member, PluginRole};
 use crate::document::Document;
 use crate::event::{CallId, CallOf, StepNo, TimerId};
@@ -112,7 +112,7 @@ impl Run {
             timeout: DECISION_TIMEOUT,
             last_fault: pending.last_failure.clone(),
             hints: BTreeMap::new(),
-            own_context: BTreeMap::new(),
+            own_context: OwnContext::default(),
             ready: pending.ready_at,
             logical_time: pending.ready_at,
             // Whatever else waits for a slot waits for the strategy first.
@@ -139,7 +139,7 @@ impl Run {
             timeout: DECISION_TIMEOUT,
             last_fault: step.error.clone(),
             hints: step.hints.clone(),
-            own_context: BTreeMap::new(),
+            own_context: step.own_context.clone(),
             ready: step.ready_at,
             logical_time: step.ready_at,
             priority: 0,
@@ -154,11 +154,11 @@ impl Run {
                     members: members.iter().filter_map(|no| self.member(*no)).collect(),
                 },
                 config: overlaid(&uses.config, config.as_ref()),
+                own_context: OwnContext::default(),
                 ..call
             });
         }
         let agent = self.flow.agent(&step.agent)?;
-        let record = self.data.agents.get(&step.agent)?;
         let input = match &step.given {
             Some(given) => given.to_text(),
             None => step.sees.to_text(),
@@ -167,7 +167,6 @@ impl Run {
             request: CallRequest::Process { input },
             config: agent.uses.config.clone(),
             timeout: agent.timeout,
-            own_context: record.context.clone(),
             priority: agent.priority,
             max_load: agent.max_load,
             ..call

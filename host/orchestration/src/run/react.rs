@@ -18,7 +18,7 @@ use crate::time::Timestamp;
 
 impl Run {
     /// The events of one input; none when it comes too late to matter.
-    pub(super) fn react(&self, input: &Input, now: Timestamp) -> Vec<Event> {
+    pub(crate) fn react(&self, input: &Input, now: Timestamp) -> Vec<Event> {
         let started = self.data.input.is_some();
         match input {
             Input::Start(start) if !started => vec![Event::RunStarted {
@@ -69,15 +69,16 @@ impl Run {
         if call != expected || pending.retry_at.is_some() {
             return Vec::new();
         }
-        let checked = match result {
-            Ok(answer) => plan::check(answer, &self.surroundings())
-                .map(|()| answer)
-                .map_err(|error| Failure::new(error.code(), error.to_string())),
-            Err(failure) => Err(failure.clone()),
+        let answer = match result {
+            Ok(answer) => answer,
+            Err(failure) => return self.refused(call, failure, None, facts, log, now),
         };
-        match checked {
-            Ok(answer) => self.accepted(call, answer, facts, log),
-            Err(failure) => self.refused(call, &failure, facts, log, now),
+        match plan::check(answer, &self.surroundings()) {
+            Ok(()) => self.accepted(call, answer, facts, log),
+            Err(error) => {
+                let failure = Failure::new(error.code(), error.to_string());
+                self.refused(call, &failure, Some(answer), facts, log, now)
+            }
         }
     }
 
@@ -141,10 +142,14 @@ impl Run {
         &self,
         call: CallId,
         failure: &Failure,
+        answer: Option<&Decision>,
         facts: &CallFacts,
         log: Option<&Document>,
         now: Timestamp,
     ) -> Vec<Event> {
+        // JSON has no number that is none, and an event that cannot be read is worse than one
+        // that lacks what a broken strategy said.
+        let answer = answer.filter(|answer| answer.confidence.is_finite());
         let again = failure.may_pass() && call.attempt < MAX_DECISION_ATTEMPTS;
         let retry_at = again.then(|| {
             let key = format!("decision-{}", self.data.decisions);
@@ -156,6 +161,7 @@ impl Run {
             attempt: call.attempt,
             execution: call.execution,
             failure: failure.clone(),
+            answer: answer.cloned(),
             retry_at,
             call: facts.clone(),
             log: log.cloned(),
@@ -322,7 +328,7 @@ impl Run {
                     attempt: pending.attempt,
                     execution: pending.execution,
                 };
-                return self.refused(id, &failure, &facts_at(now), None, now);
+                return self.refused(id, &failure, None, &facts_at(now), None, now);
             }
         }
         let width = usize::try_from(self.data.limits.max_concurrent).unwrap_or(usize::MAX);
@@ -390,6 +396,9 @@ impl Run {
                 Err(refusal) => vec![Event::InputRefused {
                     input: id.to_owned(),
                     reason: refusal.to_string(),
+                    by: Some(by.to_owned()),
+                    step: step.clone(),
+                    answer: Some(answer.clone()),
                 }],
             },
         }

@@ -1,6 +1,7 @@
 //! One step of a run.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,6 +10,9 @@ use crate::event::StepNo;
 use crate::failure::Failure;
 use crate::state::State;
 use crate::time::Timestamp;
+
+/// What an agent keeps from step to step within a run. Cloning copies a pointer.
+pub type OwnContext = Arc<BTreeMap<String, Document>>;
 
 /// Where a step stands.
 ///
@@ -165,6 +169,11 @@ pub struct Step {
     pub error: Option<Failure>,
     /// Told to the next attempt.
     pub hints: BTreeMap<String, Document>,
+    /// What its agent had kept when the present attempt became ready. Taken there and then, since
+    /// whatever else the agent does meanwhile must not change what the attempt sees: not the slot
+    /// that it waits for, nor a crash after which it is made again. Empty once the step has ended.
+    #[serde(default, skip_serializing_if = "is_empty")]
+    pub own_context: OwnContext,
     /// When the present attempt became ready.
     pub ready_at: Timestamp,
     /// When it first became ready.
@@ -173,6 +182,10 @@ pub struct Step {
     pub ended_at: Option<Timestamp>,
     /// The longest chain of estimates from here to the end of its decision, in milliseconds.
     pub critical_path_ms: u64,
+}
+
+fn is_empty(context: &OwnContext) -> bool {
+    context.is_empty()
 }
 
 impl Step {

@@ -16,6 +16,7 @@ mod order;
 mod properties;
 mod random;
 mod recovery;
+mod replays;
 mod story;
 mod time;
 mod views;

@@ -20,6 +20,7 @@ fn an_event_is_one_line_with_its_type_version_time_and_cause() {
     let event: Recorded = Recorded {
         at: Timestamp(5),
         cause: "inbox:w1".to_owned(),
+        continues: false,
         event: Event::Paused {
             by: "ann".to_owned(),
         },
