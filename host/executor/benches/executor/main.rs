@@ -4,6 +4,8 @@
 //! The agent is the Rust echo agent of the tests, the strategy the bundled `sequence`. The bare
 //! guest call is the loop over wasmtime that the sandbox's benchmark has; the disk's own pace is
 //! taken by overwriting and syncing as many bytes as a step writes to the log.
+//!
+//! With the argument `rounds` it measures nothing by itself: see `rounds.rs`.
 #![allow(
     clippy::unwrap_used,
     missing_docs,
@@ -34,6 +36,7 @@ use tokio::runtime::Runtime;
 mod bare;
 mod disk;
 mod overhead;
+mod rounds;
 mod steps;
 
 use bare::Bare;
@@ -55,6 +58,10 @@ fn main() {
         return;
     }
     let bench = Bench::new();
+    if std::env::args().any(|argument| argument == "rounds") {
+        rounds::answer(&bench);
+        return;
+    }
     bench.durable_step("durable_step", &bench.ahead);
     bench.durable_step("durable_step_deciding", &bench.deciding);
     bench.rates();
@@ -93,9 +100,38 @@ impl PluginFinder for Plugins {
     }
 }
 
+/// So many steps of the echo agent in a row.
+fn assembled(
+    catalogue: &Catalogue,
+    plugins: &Plugins,
+    steps: usize,
+    ask_each_step: bool,
+) -> Assembled {
+    let text = format!(
+        r#"
+name = "bench"
+[agents.echo]
+plugin = "echo"
+[strategy]
+plugin = "sequence"
+config = {{ repeat = {steps}, ask_each_step = {ask_each_step} }}
+"#
+    );
+    let flow = Arc::new(flow_file::parse(&text).unwrap().flow);
+    assemble(
+        catalogue,
+        flow,
+        text.into(),
+        plugins,
+        Entitlements::community(),
+    )
+    .unwrap()
+}
+
 struct Bench {
     runtime: Runtime,
     catalogue: Catalogue,
+    plugins: Plugins,
     bare: Arc<Bare>,
     ahead: Assembled,
     deciding: Assembled,
@@ -115,33 +151,15 @@ impl Bench {
             .unwrap();
         let engine = Engine::new(&EngineConfig::default()).unwrap();
         let catalogue = Catalogue::new(engine, None);
-        let flow = |asking: bool| {
-            let text = format!(
-                r#"
-name = "bench"
-[agents.echo]
-plugin = "echo"
-[strategy]
-plugin = "sequence"
-config = {{ repeat = {STEPS}, ask_each_step = {asking} }}
-"#
-            );
-            let flow = Arc::new(flow_file::parse(&text).unwrap().flow);
-            assemble(
-                &catalogue,
-                flow,
-                text.into(),
-                &plugins,
-                Entitlements::community(),
-            )
-            .unwrap()
-        };
+        let bare = Arc::new(Bare::new(&plugins.bytes("echo")));
+        let flow = |asking| assembled(&catalogue, &plugins, STEPS, asking);
         Self {
             ahead: flow(false),
             deciding: flow(true),
-            bare: Arc::new(Bare::new(&plugins.bytes("echo"))),
+            bare,
             runtime,
             catalogue,
+            plugins,
             folder: tempfile::tempdir().unwrap(),
         }
     }
@@ -225,13 +243,18 @@ config = {{ repeat = {STEPS}, ask_each_step = {asking} }}
         );
     }
 
-    /// Steps in a second, many runs at once.
-    fn rate(&self, host: &Host, assembled: &Assembled, runs: usize) -> f64 {
+    /// From the first begin to the last end of many runs at once.
+    fn together(&self, host: &Host, assembled: &Assembled, runs: usize) -> Duration {
         let begun = Instant::now();
         let all =
             (0..runs).map(|_| self.run(host, assembled, Arc::new(menagerie_executor::Nobody)));
         self.runtime.block_on(join_all(all));
-        (runs * STEPS) as f64 / begun.elapsed().as_secs_f64()
+        begun.elapsed()
+    }
+
+    /// Steps in a second, many runs at once.
+    fn rate(&self, host: &Host, assembled: &Assembled, runs: usize) -> f64 {
+        (runs * STEPS) as f64 / self.together(host, assembled, runs).as_secs_f64()
     }
 
     /// Bare guest calls in a second, on as many threads as the runs have.
