@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
 use crate::port::Committed;
-use crate::record::{Batch, CallRecord, NewEvent, NewRun, RunKey, StoredEvent};
+use crate::record::{Batch, CallRecord, Fork, NewEvent, NewRun, RunKey, StoredEvent};
 
 /// The longest namespace, run id, timer id or name, in bytes.
 const LONGEST_NAME: usize = 200;
@@ -154,6 +154,10 @@ fn batch_parts(run: &RunKey, batch: &Batch) -> Result<(), String> {
         check_json("a message", &message.json)?;
         check_time(message.at_ms)?;
     }
+    for checkpoint in &batch.checkpoints {
+        check_name("a checkpoint's id", &checkpoint.id)?;
+        check_time(checkpoint.at_ms)?;
+    }
     if let Some(status) = &batch.status {
         check_name("a status", &status.text)?;
     }
@@ -196,6 +200,41 @@ pub(crate) fn check_new_run(run: &NewRun) -> Result<(), CommitError> {
         run: run.key.clone(),
         reason,
     })
+}
+
+/// A new run that takes over events of another one.
+pub(crate) fn check_fork(run: &NewRun, fork: &Fork) -> Result<(), CommitError> {
+    let reason = if !run.pins.is_empty() {
+        "a fork stays on the pins of the run that it goes on from"
+    } else if fork.events == 0 {
+        "a fork takes over one event at least"
+    } else if *fork.from == *run.key.run {
+        "a run is not forked from itself"
+    } else {
+        return Ok(());
+    };
+    Err(unacceptable(run, reason))
+}
+
+/// The other run is shorter than what is to be taken over.
+pub(crate) fn fork_beyond_end(run: &NewRun, fork: &Fork, found: u64) -> CommitError {
+    let (from, events) = (&fork.from, fork.events);
+    unacceptable(
+        run,
+        &format!("run {from} has {found} events, and {events} were to be taken over"),
+    )
+}
+
+fn unacceptable(run: &NewRun, reason: &str) -> CommitError {
+    CommitError::InvalidBatch {
+        run: run.key.clone(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// What an event would be chained with if it were to be written again.
+pub(crate) fn body_of(event: &StoredEvent) -> Digest {
+    body_digest(event.seq, event.at_ms, &event.event_type, &event.json)
 }
 
 /// An input for a run's inbox.

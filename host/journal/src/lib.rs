@@ -25,8 +25,8 @@ pub use port::{
     StoreReport, Verified,
 };
 pub use record::{
-    Batch, CallAnswer, CallKey, CallRecord, CallRow, DEFAULT_NAMESPACE, InboxEntry, Message,
-    NewEvent, NewRun, Pin, PinRow, RunKey, RunRow, Snapshot, Status, StoredEvent, StoredSnapshot,
-    Timer,
+    Batch, CallAnswer, CallKey, CallRecord, CallRow, Checkpoint, DEFAULT_NAMESPACE, Fork,
+    ForkedFrom, InboxEntry, Message, NewEvent, NewRun, Pin, PinRow, RunKey, RunRow, Snapshot,
+    Status, StoredEvent, StoredSnapshot, Timer,
 };
 pub use sqlite::{Files, Options, SqliteJournal, SystemFiles};

@@ -17,7 +17,8 @@ use crate::port::{
     StoreReport, Verified,
 };
 use crate::record::{
-    Batch, CallKey, CallRecord, CallRow, InboxEntry, NewRun, PinRow, RunKey, RunRow, StoredEvent,
+    Batch, CallKey, CallRecord, CallRow, Checkpoint, Fork, InboxEntry, NewRun, PinRow, RunKey,
+    RunRow, StoredEvent,
 };
 
 /// How many notices a slow subscriber may be behind.
@@ -96,6 +97,29 @@ impl Journal for MemoryJournal {
             self.tell(&claim.key, committed.next_seq);
         }
         now(answer)
+    }
+
+    fn fork(
+        &self,
+        run: NewRun,
+        fork: Fork,
+        batch: Batch,
+    ) -> BoxFuture<'_, Result<Created, CommitError>> {
+        let answer = chain::check_new_run(&run)
+            .and_then(|()| chain::check_fork(&run, &fork))
+            .and_then(|()| chain::check_batch(&run.key, &batch))
+            .and_then(|()| self.store().fork(run, &fork, batch, self.process));
+        if let Ok(Created::New(claim, committed)) = &answer {
+            self.tell(&claim.key, committed.next_seq);
+        }
+        now(answer)
+    }
+
+    fn checkpoints(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<Checkpoint>, Error>> {
+        now(self
+            .store()
+            .find(run)
+            .map(|found| found.checkpoints.clone()))
     }
 
     fn commit(

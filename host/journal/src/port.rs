@@ -8,8 +8,8 @@ use tokio::sync::broadcast;
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
 use crate::record::{
-    Batch, CallKey, CallRecord, CallRow, InboxEntry, NewRun, PinRow, RunKey, RunRow, StoredEvent,
-    StoredSnapshot, Timer,
+    Batch, CallKey, CallRecord, CallRow, Checkpoint, Fork, InboxEntry, NewRun, PinRow, RunKey,
+    RunRow, StoredEvent, StoredSnapshot, Timer,
 };
 
 /// Runs, their events and all that goes with them, durably.
@@ -21,6 +21,19 @@ pub trait Journal: Send + Sync {
     /// Creates a run and appends its first events, or finds the one that is there. The same id with
     /// another input digest is [`CommitError::OtherInput`].
     fn create(&self, run: NewRun, batch: Batch) -> BoxFuture<'_, Result<Created, CommitError>>;
+
+    /// Creates a run that begins with another one's events and stays on the same pins, and appends
+    /// the batch behind them; or finds the one that is there. Nothing of the new run depends on the
+    /// other one afterwards. `run.pins` must be empty.
+    fn fork(
+        &self,
+        run: NewRun,
+        fork: Fork,
+        batch: Batch,
+    ) -> BoxFuture<'_, Result<Created, CommitError>>;
+
+    /// The places that a run can be forked at by name, oldest first.
+    fn checkpoints(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<Checkpoint>, Error>>;
 
     /// Appends to a run that this journal handle has claimed: all of the batch or nothing.
     ///
@@ -273,4 +286,10 @@ pub struct StoreReport {
     pub damaged: Vec<(RunKey, Error)>,
     /// What the engine below says of its file; empty when it is sound.
     pub engine: Vec<String>,
+    /// How many checkpoints were compared with their events.
+    pub checkpoints: u64,
+    /// How many runs were forked from others.
+    pub forks: u64,
+    /// What belongs to nothing and does no harm, such as a file left by a crash: `vacuum` collects it.
+    pub orphans: Vec<String>,
 }

@@ -94,6 +94,43 @@ pub struct PinRow {
     pub size: u64,
 }
 
+/// What a new run takes over from another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fork {
+    /// The run that it goes on from, in the same namespace; whatever state it is in.
+    pub from: String,
+    /// So many of its events are the new run's first ones, chained anew.
+    pub events: u64,
+    /// The payloads that these events refer to.
+    pub payloads: Vec<Digest>,
+    /// Steps and their attempts that ended within these events: their part of the call log is taken over.
+    pub attempts: Vec<(String, u32)>,
+}
+
+/// Where a run was forked from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForkedFrom {
+    /// The other run's id. That run may have been removed since.
+    pub run: String,
+    /// How many of its events were taken over.
+    pub events: u64,
+}
+
+/// A place in a run that it can be forked at, to be noted with the event that tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Unique within the run.
+    pub id: String,
+    /// For people.
+    pub label: String,
+    /// Whether nobody asked for it.
+    pub automatic: bool,
+    /// The number of events up to it, the one that tells of it included.
+    pub next_seq: u64,
+    /// Milliseconds since the Unix epoch.
+    pub at_ms: u64,
+}
+
 /// How a run stands, kept beside its events so that runs can be listed without folding them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Status {
@@ -146,6 +183,8 @@ pub struct RunRow {
     pub updated_at_ms: u64,
     /// How many events it has, which is the sequence number of the next one.
     pub next_seq: u64,
+    /// Where it was forked from, unless it was started afresh.
+    pub forked_from: Option<ForkedFrom>,
 }
 
 /// An event to be appended.
@@ -191,6 +230,8 @@ pub struct Batch {
     pub messages: Vec<Message>,
     /// Ids of inbox entries that these events took in.
     pub acks: Vec<String>,
+    /// Places among these events that the run can be forked at.
+    pub checkpoints: Vec<Checkpoint>,
     /// The state after these events.
     pub snapshot: Option<Snapshot>,
     /// Set when it changes.

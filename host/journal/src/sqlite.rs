@@ -8,7 +8,9 @@ mod append;
 mod contents;
 mod fault;
 mod files;
+mod fork;
 mod opening;
+mod orphans;
 mod owners;
 mod read;
 mod readers;
@@ -43,7 +45,8 @@ use crate::port::{
     StoreReport, Verified,
 };
 use crate::record::{
-    Batch, CallKey, CallRecord, CallRow, InboxEntry, NewRun, PinRow, RunKey, RunRow, StoredEvent,
+    Batch, CallKey, CallRecord, CallRow, Checkpoint, Fork, InboxEntry, NewRun, PinRow, RunKey,
+    RunRow, StoredEvent,
 };
 
 /// Requests that may wait for the writer before those who send more have to wait themselves.
@@ -240,6 +243,41 @@ impl Journal for SqliteJournal {
             .await
         }
         .boxed()
+    }
+
+    fn fork(
+        &self,
+        run: NewRun,
+        fork: Fork,
+        batch: Batch,
+    ) -> BoxFuture<'_, Result<Created, CommitError>> {
+        async move {
+            chain::check_new_run(&run)?;
+            chain::check_fork(&run, &fork)?;
+            chain::check_batch(&run.key, &batch)?;
+            self.put_large(&run.key.namespace, large_contents(&batch))
+                .await?;
+            let prepared = Prepared {
+                bodies: chain::body_digests(&batch.events, fork.events),
+                batch,
+            };
+            self.ask(|answer| Request::Fork {
+                run: Box::new(run),
+                fork: Box::new(fork),
+                prepared,
+                answer,
+            })
+            .await
+        }
+        .boxed()
+    }
+
+    fn checkpoints(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<Checkpoint>, Error>> {
+        let run = run.clone();
+        self.read("reading checkpoints", move |stored| {
+            let place = read::place(stored.connection, &run)?;
+            Ok(read::checkpoints(stored.connection, place)?)
+        })
     }
 
     fn commit(

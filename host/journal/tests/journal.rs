@@ -11,6 +11,8 @@ mod crashes;
 mod damage;
 #[path = "journal/folder.rs"]
 mod folder;
+#[path = "journal/forks.rs"]
+mod forks;
 #[path = "journal/interleavings.rs"]
 mod interleavings;
 #[path = "journal/records.rs"]

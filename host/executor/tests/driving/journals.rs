@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use menagerie_journal::{
-    Batch, CallKey, CallRecord, CallRow, Claim, Claimed, CommitError, Committed, Created, Digest,
-    Error, InboxEntry, Journal, Loaded, NewRun, Notice, Owner, Page, PinRow, RunFilter, RunKey,
-    RunPage, RunRow, StoreReport, StoredEvent, Verified,
+    Batch, CallKey, CallRecord, CallRow, Checkpoint, Claim, Claimed, CommitError, Committed,
+    Created, Digest, Error, Fork, InboxEntry, Journal, Loaded, NewRun, Notice, Owner, Page, PinRow,
+    RunFilter, RunKey, RunPage, RunRow, StoreReport, StoredEvent, Verified,
 };
 use tokio::sync::broadcast;
 
@@ -78,6 +78,19 @@ impl Journal for Reluctant {
             }
             Ok(created)
         })
+    }
+
+    fn fork(
+        &self,
+        run: NewRun,
+        fork: Fork,
+        batch: Batch,
+    ) -> BoxFuture<'_, Result<Created, CommitError>> {
+        self.inner.fork(run, fork, batch)
+    }
+
+    fn checkpoints(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<Checkpoint>, Error>> {
+        self.inner.checkpoints(run)
     }
 
     fn commit(

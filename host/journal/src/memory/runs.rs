@@ -10,8 +10,8 @@ use crate::digest::Digest;
 use crate::error::{CommitError, Error};
 use crate::port::{Committed, Loaded, RunFilter, Verified};
 use crate::record::{
-    Batch, CallAnswer, CallKey, CallRecord, CallRow, InboxEntry, NewRun, PinRow, RunKey, RunRow,
-    Status, StoredEvent, StoredSnapshot, Timer,
+    Batch, CallAnswer, CallKey, CallRecord, CallRow, Checkpoint, Fork, ForkedFrom, InboxEntry,
+    NewRun, PinRow, RunKey, RunRow, Status, StoredEvent, StoredSnapshot, Timer,
 };
 
 /// One run and everything filed under it.
@@ -24,6 +24,8 @@ pub(super) struct RunState {
     pub(super) events: Vec<StoredEvent>,
     pub(super) calls: BTreeMap<CallKey, CallRow>,
     pub(super) pins: Vec<PinRow>,
+    pub(super) checkpoints: Vec<Checkpoint>,
+    pub(super) forked_from: Option<ForkedFrom>,
     run: NewRun,
     status: Status,
     payloads: HashMap<Digest, Arc<[u8]>>,
@@ -52,6 +54,8 @@ impl RunState {
             events: Vec::new(),
             calls: BTreeMap::new(),
             pins,
+            checkpoints: Vec::new(),
+            forked_from: None,
             status: run.status.clone(),
             run,
             payloads: HashMap::new(),
@@ -59,6 +63,44 @@ impl RunState {
             inbox: Vec::new(),
             snapshot: None,
         }
+    }
+
+    /// A new run that begins as this one did.
+    pub(super) fn forked(
+        &self,
+        run: NewRun,
+        fork: &Fork,
+        process: u64,
+    ) -> Result<Self, CommitError> {
+        let mut created = Self::new(run, process);
+        created.forked_from = Some(ForkedFrom {
+            run: fork.from.clone(),
+            events: fork.events,
+        });
+        created.pins.clone_from(&self.pins);
+        let mut head = created.origin();
+        for event in self.page(0, fork.events as usize)? {
+            let hash = chain::link(&head.head_hash, &chain::body_of(&event));
+            head = Committed {
+                next_seq: event.seq + 1,
+                head_hash: hash,
+            };
+            created.events.push(StoredEvent { hash, ..event });
+        }
+        for digest in &fork.payloads {
+            created.payloads.insert(*digest, self.payload(*digest)?);
+        }
+        let of_attempts = |call: &&CallRow| {
+            let attempts = fork.attempts.iter();
+            attempts
+                .clone()
+                .any(|(step, attempt)| *step == call.call.step && *attempt == call.call.attempt)
+        };
+        let calls = self.calls.values().filter(of_attempts).cloned();
+        created.calls = calls.map(|call| (call.call.clone(), call)).collect();
+        let before = |checkpoint: &&Checkpoint| checkpoint.next_seq <= fork.events;
+        created.checkpoints = self.checkpoints.iter().filter(before).cloned().collect();
+        Ok(created)
     }
 
     pub(super) fn next_seq(&self) -> u64 {
@@ -103,6 +145,7 @@ impl RunState {
                 .last()
                 .map_or(self.run.created_at_ms, |event| event.at_ms),
             next_seq: self.next_seq(),
+            forked_from: self.forked_from.clone(),
         }
     }
 
@@ -206,6 +249,7 @@ impl RunState {
         for (entry, acked) in &mut self.inbox {
             *acked |= batch.acks.contains(&entry.input_id);
         }
+        self.checkpoints.extend(batch.checkpoints);
         if let Some(snapshot) = batch.snapshot {
             let stored = StoredSnapshot {
                 next_seq: head.next_seq,

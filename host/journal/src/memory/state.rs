@@ -10,7 +10,7 @@ use crate::error::{CommitError, Error};
 use crate::port::{
     Claim, Claimed, Committed, Created, Owner, Page, Place, RunFilter, RunPage, StoreReport,
 };
-use crate::record::{Batch, CallRecord, InboxEntry, Message, NewRun, RunKey};
+use crate::record::{Batch, CallRecord, Fork, InboxEntry, Message, NewRun, RunKey};
 
 /// All that the processes share.
 #[derive(Default)]
@@ -96,6 +96,34 @@ impl Store {
                 .entry(key)
                 .or_insert_with(|| Arc::clone(pin.content.bytes()));
         }
+        self.by_key.insert(claim.key.clone(), self.runs.len());
+        self.runs.push(created);
+        let committed = self.apply(self.runs.len() - 1, batch);
+        Ok(Created::New(claim, committed))
+    }
+
+    pub(super) fn fork(
+        &mut self,
+        run: NewRun,
+        fork: &Fork,
+        batch: Batch,
+        process: u64,
+    ) -> Result<Created, CommitError> {
+        if self.by_key.contains_key(&run.key) {
+            return self.create(run, batch, process);
+        }
+        let from = RunKey::new(Arc::clone(&run.key.namespace), &*fork.from);
+        let from = self.find(&from)?;
+        if from.next_seq() < fork.events {
+            return Err(chain::fork_beyond_end(&run, fork, from.next_seq()));
+        }
+        let created = from.forked(run, fork, process)?;
+        self.check(&created, &batch)?;
+        let claim = Claim {
+            key: created.key.clone(),
+            epoch: 1,
+            place: Place::default(),
+        };
         self.by_key.insert(claim.key.clone(), self.runs.len());
         self.runs.push(created);
         let committed = self.apply(self.runs.len() - 1, batch);
@@ -271,6 +299,8 @@ impl Store {
         let mut report = StoreReport::default();
         for run in &self.runs {
             report.runs += 1;
+            report.checkpoints += run.checkpoints.len() as u64;
+            report.forks += u64::from(run.forked_from.is_some());
             match run.verify(self) {
                 Ok(verified) => {
                     report.events += verified.events;

@@ -91,7 +91,7 @@ impl Ledger {
         Ok(Created::New(claim, committed))
     }
 
-    fn insert_run(
+    pub(super) fn insert_run(
         &self,
         connection: &Connection,
         namespace: i64,
@@ -101,9 +101,11 @@ impl Ledger {
     ) -> rusqlite::Result<Claim> {
         connection
             .prepare_cached(
-                "INSERT INTO runs (namespace, id, flow, input_digest, parent, path, session, labels, status, ended,
+                "INSERT INTO runs (run, namespace, id, flow, input_digest, parent, path, session, labels, status, ended,
                      created_at_ms, pin_set, sealed_seq, sealed_hash)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13)",
+                 VALUES (
+                     1 + max((SELECT ifnull(max(run), 0) FROM runs), (SELECT ifnull(max(run), 0) FROM removed_runs)),
+                     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13)",
             )?
             .execute(params![
                 namespace,
@@ -170,7 +172,7 @@ impl Ledger {
         }
     }
 
-    fn append(
+    pub(super) fn append(
         &mut self,
         connection: &Connection,
         claim: &Claim,
@@ -191,6 +193,7 @@ impl Ledger {
         for input_id in &batch.acks {
             rows::acknowledge(connection, claim, head.next_seq, input_id)?;
         }
+        rows::note_checkpoints(connection, place, &batch.checkpoints)?;
         if let Some(snapshot) = &batch.snapshot {
             rows::replace_snapshot(connection, place, head.next_seq, snapshot)?;
         }
@@ -273,7 +276,11 @@ impl Ledger {
         rows::deliver(connection, place, run, input_id, json, at_ms)
     }
 
-    fn namespace(&mut self, connection: &Connection, name: &Arc<str>) -> rusqlite::Result<i64> {
+    pub(super) fn namespace(
+        &mut self,
+        connection: &Connection,
+        name: &Arc<str>,
+    ) -> rusqlite::Result<i64> {
         if let Some(namespace) = self.namespaces.get(name) {
             return Ok(*namespace);
         }

@@ -42,8 +42,32 @@ impl Contents {
 
     /// Each namespace has a folder of its own, called by a digest since its name may be no file name.
     fn folder_of(&self, namespace: &str) -> PathBuf {
-        let digest = Digest::of(namespace.as_bytes()).to_string();
-        self.folder.join(&digest[..32])
+        self.folder.join(folder_name(namespace))
+    }
+
+    /// Everything in the folders, finished or not.
+    pub(super) fn files(&self) -> Result<Vec<ContentFile>, Error> {
+        let mut found = Vec::new();
+        let failed = |error| self.faults.io(&self.folder, error);
+        for folder in std::fs::read_dir(&self.folder).map_err(failed)? {
+            let folder = folder.map_err(failed)?;
+            if !folder.path().is_dir() {
+                continue;
+            }
+            for file in std::fs::read_dir(folder.path()).map_err(failed)? {
+                let file = file.map_err(failed)?;
+                // A file that goes away meanwhile is nobody's any more.
+                let Ok(metadata) = file.metadata() else {
+                    continue;
+                };
+                found.push(ContentFile {
+                    folder: folder.file_name().to_string_lossy().into_owned(),
+                    digest: file.file_name().to_string_lossy().parse().ok(),
+                    size: metadata.len(),
+                });
+            }
+        }
+        Ok(found)
     }
 
     /// Writes content and returns when it is durable. Content that is there already is synced once
@@ -102,6 +126,23 @@ impl Contents {
         })?;
         checked(digest, bytes.into())
     }
+}
+
+/// The name of a namespace's folder.
+pub(super) fn folder_name(namespace: &str) -> String {
+    let mut digest = Digest::of(namespace.as_bytes()).to_string();
+    digest.truncate(32);
+    digest
+}
+
+/// A file of the folder of contents.
+pub(super) struct ContentFile {
+    /// The name of its namespace's folder.
+    pub(super) folder: String,
+    /// What it is called by; none for one that was not finished.
+    pub(super) digest: Option<Digest>,
+    /// In bytes.
+    pub(super) size: u64,
 }
 
 /// The bytes, if they are what their digest says.

@@ -10,14 +10,16 @@ use crate::chain::{self, ChainCheck};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::port::{Committed, Loaded, Owner, Page, Place, RunFilter, RunPage};
-use crate::record::{InboxEntry, RunKey, RunRow, Status, StoredEvent, StoredSnapshot, Timer};
+use crate::record::{
+    Checkpoint, ForkedFrom, InboxEntry, RunKey, RunRow, Status, StoredEvent, StoredSnapshot, Timer,
+};
 
 /// What reading yields.
 pub(super) type Answer<T> = Result<T, Trouble<Error>>;
 
 /// All columns of [`run_of`]. A run's last event says when it changed and how many there are.
 const RUN_COLUMNS: &str = "SELECT runs.run, namespaces.name, id, flow, input_digest, parent, path, session, labels, status,
-        ended, created_at_ms, last.seq, last.at_ms
+        ended, created_at_ms, last.seq, last.at_ms, forked_from, forked_events
     FROM runs JOIN namespaces ON namespaces.namespace = runs.namespace
     LEFT JOIN events AS last ON last.event = (SELECT event FROM events
         WHERE events.namespace = runs.namespace AND events.run = runs.run ORDER BY seq DESC LIMIT 1)";
@@ -46,6 +48,8 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     let created_at_ms = natural(row, 11)?;
     let last: Option<i64> = row.get(12)?;
     let updated: Option<i64> = row.get(13)?;
+    let (forked_from, forked_events): (_, Option<i64>) = (row.get(14)?, row.get(15)?);
+    let forked_from: Option<String> = forked_from;
     Ok(RunRow {
         key: RunKey::new(namespace, run),
         flow: row.get(3)?,
@@ -61,6 +65,10 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         created_at_ms,
         updated_at_ms: updated.map_or(created_at_ms, |updated| updated as u64),
         next_seq: last.map_or(0, |last| last as u64 + 1),
+        forked_from: forked_from.map(|run| ForkedFrom {
+            run,
+            events: forked_events.map_or(0, |events| events as u64),
+        }),
     })
 }
 
@@ -315,6 +323,28 @@ pub(super) fn inbox(
                 input_id: row.get(1)?,
                 json: row.get(2)?,
                 at_ms: natural(row, 3)?,
+            })
+        })?
+        .collect()
+}
+
+/// The places that a run can be forked at by name.
+pub(super) fn checkpoints(
+    connection: &Connection,
+    place: Place,
+) -> rusqlite::Result<Vec<Checkpoint>> {
+    connection
+        .prepare_cached(
+            "SELECT id, label, automatic, next_seq, at_ms FROM checkpoints
+             WHERE namespace = ?1 AND run = ?2 ORDER BY next_seq",
+        )?
+        .query_map([place.namespace, place.run], |row| {
+            Ok(Checkpoint {
+                id: row.get(0)?,
+                label: row.get(1)?,
+                automatic: row.get(2)?,
+                next_seq: natural(row, 3)?,
+                at_ms: natural(row, 4)?,
             })
         })?
         .collect()

@@ -13,7 +13,7 @@ use crate::chain;
 use crate::digest::{Content, Digest};
 use crate::error::{CommitError, Error};
 use crate::port::{Claim, Committed, Place};
-use crate::record::{CallRecord, Message, Pin, RunKey, Snapshot, Status, Timer};
+use crate::record::{CallRecord, Checkpoint, Message, Pin, RunKey, Snapshot, Status, Timer};
 
 /// What writing yields.
 pub(super) type Answer<T> = Result<T, Trouble<CommitError>>;
@@ -327,6 +327,31 @@ pub(super) fn acknowledge(
 pub(super) fn now_ms() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     since.map_or(0, |since| since.as_millis() as i64)
+}
+
+/// One that is there already stays: its event was committed with it.
+pub(super) fn note_checkpoints(
+    connection: &Connection,
+    place: Place,
+    checkpoints: &[Checkpoint],
+) -> rusqlite::Result<()> {
+    for checkpoint in checkpoints {
+        connection
+            .prepare_cached(
+                "INSERT INTO checkpoints (namespace, run, id, next_seq, label, automatic, at_ms)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![
+                place.namespace,
+                place.run,
+                checkpoint.id,
+                checkpoint.next_seq as i64,
+                checkpoint.label,
+                checkpoint.automatic,
+                checkpoint.at_ms as i64,
+            ])?;
+    }
+    Ok(())
 }
 
 /// Only the last snapshot is of use.

@@ -16,7 +16,7 @@ use crate::error::Error;
 const APPLICATION_ID: i32 = 0x4d6e_6772;
 
 /// Each takes the schema from the version of its index to the next.
-const MIGRATIONS: &[&str] = &[VERSION_1];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
 
 const VERSION_1: &str = "
 CREATE TABLE namespaces (
@@ -172,6 +172,37 @@ CREATE TABLE snapshots (
 CREATE UNIQUE INDEX snapshots_of_run ON snapshots (namespace, run, next_seq);
 ";
 
+/// Checkpoints, forks, and what removing runs needs.
+const VERSION_2: &str = "
+ALTER TABLE runs ADD COLUMN forked_from TEXT;
+ALTER TABLE runs ADD COLUMN forked_events INTEGER;
+
+-- `next_seq` is the number of events before and at the checkpoint; the last of them is the event
+-- that tells of it.
+CREATE TABLE checkpoints (
+    checkpoint INTEGER PRIMARY KEY,
+    namespace INTEGER NOT NULL,
+    run INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    next_seq INTEGER NOT NULL,
+    label TEXT NOT NULL,
+    automatic INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX checkpoints_of_run ON checkpoints (namespace, run, id);
+
+-- Runs that are gone from `runs` and whose other rows are being removed. The highest number stays
+-- for ever: no number is given to two runs, of which one may still be on its way out.
+CREATE TABLE removed_runs (
+    run INTEGER PRIMARY KEY,
+    namespace INTEGER NOT NULL
+) STRICT;
+
+-- Who refers to a file is asked by digest when files are collected.
+CREATE INDEX payloads_in_files ON payloads (namespace, digest) WHERE bytes IS NULL;
+CREATE INDEX calls_in_files ON calls (namespace, answer_digest) WHERE answer IS NULL AND answer_digest IS NOT NULL;
+";
+
 /// Brings a database to the present version, or says why it is not ours to touch.
 ///
 /// The caller holds the lock on opening, so nobody else migrates at the same time.
@@ -200,6 +231,13 @@ pub(super) fn prepare(
             found: version,
             supported,
         });
+    }
+    if fresh {
+        // Can only be set before there is a table. It lets `vacuum` give pages back to the file
+        // system in small steps, while hosts go on committing.
+        connection
+            .pragma_update(None, "auto_vacuum", "INCREMENTAL")
+            .map_err(sql)?;
     }
     // The mode stays with the file, and must be set outside of any transaction.
     let mode: String = connection

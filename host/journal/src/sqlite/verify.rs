@@ -3,12 +3,13 @@
 use rusqlite::{Connection, params};
 
 use super::fault::{Faults, Trouble};
+use super::orphans;
 use super::read::{self, Answer};
 use super::stored::Stored;
 use crate::chain::ChainCheck;
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::port::{Committed, StoreReport, Verified};
+use crate::port::{Committed, Place, StoreReport, Verified};
 use crate::record::RunKey;
 
 /// How many events are held in memory at a time.
@@ -49,11 +50,40 @@ pub(super) fn run(stored: &Stored<'_>, key: &RunKey) -> Answer<Verified> {
         stored.blob(&key.namespace, pin.digest)?;
         contents += 1;
     }
+    check_places(connection, key, place, head)?;
     Ok(Verified {
         events: head.next_seq,
         contents,
         head_hash: head.head_hash,
     })
+}
+
+/// Checkpoints, and the point of a fork, lie within the run.
+fn check_places(
+    connection: &Connection,
+    key: &RunKey,
+    place: Place,
+    head: Committed,
+) -> Answer<()> {
+    let beyond = |what: String, next_seq: u64| {
+        let check = ChainCheck::new(key, head);
+        let there = head.next_seq;
+        check.damaged(format!(
+            "{what} lies behind {next_seq} events, and there are {there}"
+        ))
+    };
+    for checkpoint in read::checkpoints(connection, place)? {
+        if checkpoint.next_seq == 0 || checkpoint.next_seq > head.next_seq {
+            let what = format!("the checkpoint {}", checkpoint.id);
+            return Err(beyond(what, checkpoint.next_seq).into());
+        }
+    }
+    match read::run(connection, key)?.forked_from {
+        Some(from) if from.events == 0 || from.events > head.next_seq => {
+            Err(beyond(format!("the fork from {}", from.run), from.events).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn payloads(connection: &Connection, namespace: i64, run: i64) -> rusqlite::Result<Vec<Digest>> {
@@ -83,8 +113,12 @@ pub(super) fn store(stored: &Stored<'_>, faults: &Faults) -> Answer<StoreReport>
     let connection = stored.connection;
     let mut report = StoreReport {
         engine: engine(connection)?,
+        checkpoints: orphans::count(connection, "checkpoints")?,
+        forks: orphans::count(connection, "runs WHERE forked_from IS NOT NULL")?,
+        orphans: orphans::harmless(stored)?,
         ..StoreReport::default()
     };
+    report.engine.extend(orphans::strays(connection)?);
     for key in keys(connection)? {
         report.runs += 1;
         match run(stored, &key) {

@@ -16,7 +16,7 @@ use crate::crash::crash_point;
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
 use crate::port::{Claim, Claimed, Committed, Created, Notice};
-use crate::record::{Batch, CallRecord, NewRun, RunKey};
+use crate::record::{Batch, CallRecord, Fork, NewRun, RunKey};
 
 /// The most requests in one transaction.
 const LARGEST_GROUP: usize = 256;
@@ -39,6 +39,12 @@ pub(super) enum Request {
         /// Boxed to keep the commits small, which are many more.
         run: Box<NewRun>,
         pin_set: Option<Digest>,
+        prepared: Prepared,
+        answer: Answer<Created, CommitError>,
+    },
+    Fork {
+        run: Box<NewRun>,
+        fork: Box<Fork>,
         prepared: Prepared,
         answer: Answer<Created, CommitError>,
     },
@@ -179,6 +185,14 @@ impl Writer {
             } => self.attempt(answer, |ledger, connection| {
                 ledger.create(connection, &run, pin_set, prepared)
             }),
+            Request::Fork {
+                run,
+                fork,
+                prepared,
+                answer,
+            } => self.attempt(answer, |ledger, connection| {
+                ledger.fork(connection, &run, &fork, &prepared)
+            }),
             Request::Commit {
                 claim,
                 expected_seq,
@@ -272,7 +286,7 @@ fn refuse(request: Request, error: &Error) {
         let _ = answer.send(Err(error.clone().into()));
     }
     match request {
-        Request::Create { answer, .. } => send(answer, error),
+        Request::Create { answer, .. } | Request::Fork { answer, .. } => send(answer, error),
         Request::Commit { answer, .. } => send(answer, error),
         Request::RecordCalls { answer, .. } => send(answer, error),
         Request::Claim { answer, .. } => send(answer, error),

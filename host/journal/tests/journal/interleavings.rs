@@ -158,6 +158,7 @@ fn batch(parts: &Parts) -> Batch {
             })
             .into_iter()
             .collect(),
+        checkpoints: Vec::new(),
         acks: parts.ack.map(|id| id.to_string()).into_iter().collect(),
         snapshot: parts.snapshot.then(|| Snapshot {
             state_version: 1,

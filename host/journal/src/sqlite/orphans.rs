@@ -1,0 +1,127 @@
+//! Owns the search for what belongs to nothing.
+//!
+//! Most of it is harmless, and comes of a crash between two steps that are safe one by one: a file
+//! that was written and never referred to, rows of a run that was being removed. A row of a run that
+//! was never removed is not harmless: somebody has been at the tables.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, params};
+
+use super::contents::ContentFile;
+use super::read::{self, Answer};
+use super::stored::Stored;
+use crate::digest::Digest;
+
+/// Every table whose rows belong to a run, beside `runs`.
+pub(super) const TABLES_OF_RUNS: [&str; 9] = [
+    "events",
+    "payloads",
+    "calls",
+    "timers",
+    "messages",
+    "inbox",
+    "snapshots",
+    "checkpoints",
+    "owners",
+];
+
+/// Sets of pins that no run stays on.
+pub(super) const UNUSED_PIN_SETS: &str =
+    "pin_sets WHERE pin_set NOT IN (SELECT pin_set FROM runs WHERE pin_set IS NOT NULL)";
+
+/// Blobs that no pin names.
+pub(super) const UNUSED_BLOBS: &str = "blobs WHERE NOT EXISTS
+    (SELECT 1 FROM pins WHERE pins.namespace = blobs.namespace AND pins.digest = blobs.digest)";
+
+/// How many rows there are; `of` is a table and what else stands behind it.
+pub(super) fn count(connection: &Connection, of: &str) -> rusqlite::Result<u64> {
+    connection.query_row(&format!("SELECT count(*) FROM {of}"), [], |row| {
+        read::natural(row, 0)
+    })
+}
+
+/// What `vacuum` would collect, in words.
+pub(super) fn harmless(stored: &Stored<'_>) -> Answer<Vec<String>> {
+    let connection = stored.connection;
+    let mut found = Vec::new();
+    let mut note = |count: u64, what: &str| {
+        if count > 0 {
+            found.push(format!("{count} {what}"));
+        }
+    };
+    for table in TABLES_OF_RUNS {
+        let rows = count(
+            connection,
+            &format!("{table} WHERE run IN (SELECT run FROM removed_runs)"),
+        )?;
+        note(rows, &format!("rows in {table} of runs that were removed"));
+    }
+    note(
+        count(connection, UNUSED_PIN_SETS)?,
+        "sets of pins that no run stays on",
+    );
+    note(
+        count(connection, UNUSED_BLOBS)?,
+        "blobs that no run is pinned to",
+    );
+    let referred = Referred::read(connection)?;
+    let files = stored.contents.files()?;
+    let (whole, unfinished): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|file| file.digest.is_some());
+    let loose = || whole.iter().filter(|file| !referred.has(file));
+    let bytes: u64 = loose().map(|file| file.size).sum();
+    note(
+        loose().count() as u64,
+        &format!("content files that nothing refers to ({bytes} bytes)"),
+    );
+    note(
+        unfinished.len() as u64,
+        "content files that were not finished",
+    );
+    Ok(found)
+}
+
+/// Rows of runs that are not there and were not removed.
+pub(super) fn strays(connection: &Connection) -> rusqlite::Result<Vec<String>> {
+    let mut found = Vec::new();
+    for table in TABLES_OF_RUNS {
+        let rows = count(
+            connection,
+            &format!(
+                "{table} WHERE run NOT IN (SELECT run FROM runs) AND run NOT IN (SELECT run FROM removed_runs)"
+            ),
+        )?;
+        if rows > 0 {
+            found.push(format!("{rows} rows in {table} belong to no run"));
+        }
+    }
+    Ok(found)
+}
+
+/// All files that some row stands for.
+pub(super) struct Referred(HashSet<(String, Digest)>);
+
+impl Referred {
+    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        let found = connection
+            .prepare(
+                "SELECT name, digest FROM namespaces JOIN payloads USING (namespace) WHERE bytes IS NULL
+                 UNION SELECT name, digest FROM namespaces JOIN blobs USING (namespace) WHERE bytes IS NULL
+                 UNION SELECT name, answer_digest FROM namespaces JOIN calls USING (namespace)
+                     WHERE answer IS NULL AND answer_digest IS NOT NULL",
+            )?
+            .query_map(params![], |row| {
+                let namespace: String = row.get(0)?;
+                Ok((super::contents::folder_name(&namespace), read::digest(row, 1)?))
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        Ok(Self(found))
+    }
+
+    /// Whether some row stands for the file.
+    pub(super) fn has(&self, file: &ContentFile) -> bool {
+        let known = |digest| self.0.contains(&(file.folder.clone(), digest));
+        file.digest.is_some_and(known)
+    }
+}
