@@ -155,12 +155,13 @@ class Run(unittest.TestCase):
         )
         self.assert_nothing_is_left()
 
-    def test_the_server_syncs_and_keeps_its_data_in_the_folder(self):
-        done = self.compare("--restate-alone")
+    def test_the_server_is_told_to_sync_and_where_its_data_belong(self):
+        done = self.compare("--restate-alone", "--partitions", "3")
         self.assertEqual((done.returncode, done.stdout), (0, ""), done.stderr)
         seen = json.loads(self.seen.read_text())
         settings, arguments = seen["settings"], seen["arguments"]
         self.assertEqual(settings["RESTATE_LOG_SERVER__ROCKSDB_DISABLE_WAL_FSYNC"], "false")
+        self.assertEqual(settings["RESTATE_DEFAULT_NUM_PARTITIONS"], "3")
         self.assertNotIn("RESTATE_CONFIG", settings)
         base = pathlib.Path(arguments[arguments.index("--base-dir") + 1])
         self.assertTrue(base.is_relative_to(self.target.resolve()), base)
