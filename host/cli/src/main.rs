@@ -34,7 +34,12 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return Failure::host("the host cannot start", error).report(),
     };
-    let outcome = runtime.block_on(dispatch(arguments));
+    // On a worker rather than here: a run's loop and the guest that it calls then share a thread, and
+    // neither has to be woken by the other's.
+    let command = runtime.spawn(dispatch(arguments));
+    let outcome = runtime
+        .block_on(command)
+        .unwrap_or_else(|error| Err(Failure::host("the command broke off", error)));
     // A blocking task, such as a build that is being interrupted, must not hold the exit up.
     runtime.shutdown_background();
     match outcome {

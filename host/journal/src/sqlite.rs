@@ -35,7 +35,7 @@ pub use self::opening::Options;
 use self::opening::{connect, connect_reader, lock_opening, prepare_folder};
 use self::owners::OwnerLock;
 use self::readers::Readers;
-use self::writer::{Prepared, Request, Writer};
+use self::writer::{Prepared, Request, Writer, serve_here};
 use crate::chain;
 use crate::digest::{Content, Digest};
 use crate::error::{CommitError, Error};
@@ -55,7 +55,8 @@ const REQUESTS_WAITING: usize = 1024;
 /// A store in a folder. What it has claimed is free again when it is dropped or its process dies.
 pub struct SqliteJournal {
     requests: Option<mpsc::Sender<Request>>,
-    writer: Option<JoinHandle<()>>,
+    writer: Arc<Mutex<Writer>>,
+    thread: Option<JoinHandle<()>>,
     readers: Readers,
     owner: Arc<OwnerLock>,
     faults: Faults,
@@ -100,19 +101,21 @@ impl SqliteJournal {
 
         let (notices, _) = broadcast::channel(NOTICES_KEPT);
         let (requests, waiting) = mpsc::channel(REQUESTS_WAITING);
-        let writer = Writer::new(
+        let writer = Arc::new(Mutex::new(Writer::new(
             connection,
             Arc::clone(&owner),
             faults.clone(),
             notices.clone(),
-        );
-        let writer = std::thread::Builder::new()
+        )));
+        let threads = Arc::clone(&writer);
+        let thread = std::thread::Builder::new()
             .name("menagerie-writer".to_owned())
-            .spawn(move || writer.run(waiting))
+            .spawn(move || writer::run(&threads, waiting))
             .map_err(|error| faults.io(folder, error))?;
         Ok(Self {
             requests: Some(requests),
-            writer: Some(writer),
+            writer,
+            thread: Some(thread),
             readers,
             owner,
             faults,
@@ -121,17 +124,17 @@ impl SqliteJournal {
         })
     }
 
-    /// Has the writer do something and waits until it is durable.
+    /// Has the writer do something and waits until it is durable. The only run's caller does it
+    /// himself and blocks on the disk for the time of a sync.
     async fn ask<T, E: From<Error>>(
         &self,
         request: impl FnOnce(oneshot::Sender<Result<T, E>>) -> Request,
     ) -> Result<T, E> {
         let (answer, answered) = oneshot::channel();
         let requests = self.requests.as_ref().ok_or(Error::Closed)?;
-        requests
-            .send(request(answer))
-            .await
-            .map_err(|_| Error::Closed)?;
+        if let Some(request) = serve_here(&self.writer, request(answer)) {
+            requests.send(request).await.map_err(|_| Error::Closed)?;
+        }
         answered.await.map_err(|_| Error::Closed)?
     }
 
@@ -180,9 +183,9 @@ impl SqliteJournal {
 impl Drop for SqliteJournal {
     fn drop(&mut self) {
         self.requests = None;
-        if let Some(writer) = self.writer.take() {
+        if let Some(thread) = self.thread.take() {
             // A thread that panicked has nothing to give back.
-            let _ = writer.join();
+            let _ = thread.join();
         }
     }
 }

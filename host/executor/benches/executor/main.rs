@@ -31,6 +31,7 @@ use menagerie_orchestration::flow_file;
 use menagerie_sandbox::{Catalogue, Engine, EngineConfig};
 use serde_json::json;
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 
 #[path = "../../../sandbox/benches/support/bare.rs"]
 mod bare;
@@ -130,7 +131,7 @@ config = {{ repeat = {steps}, ask_each_step = {ask_each_step} }}
 
 struct Bench {
     runtime: Runtime,
-    catalogue: Catalogue,
+    catalogue: Arc<Catalogue>,
     plugins: Plugins,
     bare: Arc<Bare>,
     ahead: Assembled,
@@ -158,7 +159,7 @@ impl Bench {
             deciding: flow(true),
             bare,
             runtime,
-            catalogue,
+            catalogue: Arc::new(catalogue),
             plugins,
             folder: tempfile::tempdir().unwrap(),
         }
@@ -182,28 +183,34 @@ impl Bench {
         (Self::host(Arc::new(journal)), folder)
     }
 
-    async fn run(&self, host: &Host, assembled: &Assembled, watcher: Arc<dyn Watcher>) {
-        let begin = BeginRun {
-            key: RunKey::fresh(),
-            input: Document::from(serde_json::from_str::<serde_json::Value>(INPUT).unwrap()),
-            session: None,
-        };
-        match host
-            .begin(&self.catalogue, assembled, begin, watcher)
-            .await
-            .unwrap()
-        {
-            Began::Driven(run, _) => {
-                let length = json!(19);
-                assert_eq!(
-                    run.result().value().get("length"),
-                    Some(&length),
-                    "{:?}",
-                    run.ended()
-                );
-            }
-            Began::Existing(row) => panic!("{row:?} is there already"),
-        }
+    /// One run, driven by a worker as the program has it.
+    fn run(&self, host: &Host, assembled: &Assembled, watcher: Arc<dyn Watcher>) -> JoinHandle<()> {
+        let (host, catalogue) = (host.clone(), self.catalogue.clone());
+        let assembled = assembled.clone();
+        self.runtime.spawn(async move {
+            let begin = BeginRun {
+                key: RunKey::fresh(),
+                input: Document::from(serde_json::from_str::<serde_json::Value>(INPUT).unwrap()),
+                session: None,
+            };
+            let began = host.begin(&catalogue, &assembled, begin, watcher).await;
+            let Began::Driven(run, _) = began.unwrap() else {
+                panic!("the run is there already");
+            };
+            let length = json!(19);
+            assert_eq!(
+                run.result().value().get("length"),
+                Some(&length),
+                "{:?}",
+                run.ended()
+            );
+        })
+    }
+
+    fn run_alone(&self, host: &Host, assembled: &Assembled, watcher: Arc<dyn Watcher>) {
+        self.runtime
+            .block_on(self.run(host, assembled, watcher))
+            .unwrap();
     }
 
     /// One run at a time; between two runs the disk and the bare call have their turn.
@@ -213,15 +220,13 @@ impl Bench {
         let log = folder.join("journal.db-wal");
         let length = || log.metadata().unwrap().len();
         let before = length();
-        self.runtime
-            .block_on(self.run(&host, assembled, steps.clone()));
+        self.run_alone(&host, assembled, steps.clone());
         let commits = steps.commits();
         let mut disk = Disk::new(self.folder.path(), (length() - before) / commits as u64);
         let (mut times, mut reference, mut calls) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..ROUNDS {
             steps.begin(disk);
-            self.runtime
-                .block_on(self.run(&host, assembled, steps.clone()));
+            self.run_alone(&host, assembled, steps.clone());
             // The first rounds let the log grow to the length at which it is used again.
             let (taken, syncs, file) = steps.take();
             disk = file.unwrap();
@@ -248,7 +253,10 @@ impl Bench {
         let begun = Instant::now();
         let all =
             (0..runs).map(|_| self.run(host, assembled, Arc::new(menagerie_executor::Nobody)));
-        self.runtime.block_on(join_all(all));
+        let all: Vec<_> = all.collect();
+        for ended in self.runtime.block_on(join_all(all)) {
+            ended.unwrap();
+        }
         begun.elapsed()
     }
 
@@ -278,8 +286,7 @@ impl Bench {
         let log = folder.join("journal.db-wal");
         let before = log.metadata().unwrap().len();
         let steps = Arc::new(Steps::default());
-        self.runtime
-            .block_on(self.run(&host, &self.ahead, steps.clone()));
+        self.run_alone(&host, &self.ahead, steps.clone());
         let bytes = (log.metadata().unwrap().len() - before) / steps.commits() as u64;
         let mut disk = Disk::new(self.folder.path(), bytes);
         let [mut durable, mut ahead, mut deciding, mut bare] = [const { Vec::new() }; 4];

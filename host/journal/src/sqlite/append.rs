@@ -1,6 +1,6 @@
 //! Owns what a request does to the tables, within the writer's transaction.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use rusqlite::{Connection, params};
@@ -22,6 +22,9 @@ pub(super) struct Ledger {
     /// Heads of runs that this journal has claimed. Under an epoch nobody else appends, so a head is
     /// right as long as the epoch is.
     heads: HashMap<Place, (u64, Committed)>,
+    /// Runs that this journal has claimed and not released. One that was taken over stays in it:
+    /// that costs speed and nothing else.
+    claimed: HashSet<Place>,
     namespaces: HashMap<Arc<str>, i64>,
     /// Whose head the request at hand has changed.
     touched: Option<Place>,
@@ -34,10 +37,16 @@ impl Ledger {
         Self {
             owner,
             heads: HashMap::new(),
+            claimed: HashSet::new(),
             namespaces: HashMap::new(),
             touched: None,
             notices: Vec::new(),
         }
+    }
+
+    /// How many runs this journal drives, or believes to.
+    pub(super) fn claims(&self) -> usize {
+        self.claimed.len()
     }
 
     /// After a transaction that was lost.
@@ -81,6 +90,7 @@ impl Ledger {
             None => None,
         };
         let claim = self.insert_run(connection, namespace, run, pins, &origin)?;
+        self.claimed.insert(claim.place);
         let mut prepared = prepared;
         // Sealing the first events costs nothing, since the run's row is being written anyway.
         prepared
@@ -248,6 +258,7 @@ impl Ledger {
                 pid,
                 rows::now_ms(),
             ])?;
+        self.claimed.insert(place);
         Ok(Claimed::Yours(Claim {
             key: run.clone(),
             epoch: epoch + 1,
@@ -256,6 +267,7 @@ impl Ledger {
     }
 
     pub(super) fn release(&mut self, connection: &Connection, claim: &Claim) -> Answer<()> {
+        self.claimed.remove(&claim.place);
         rows::check_epoch(connection, claim)?;
         connection
             .prepare_cached("UPDATE owners SET epoch = epoch + 1, owner = NULL WHERE namespace = ?1 AND run = ?2")?

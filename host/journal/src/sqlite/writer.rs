@@ -1,9 +1,13 @@
-//! Owns the one thread that writes, and group commit.
+//! Owns the one connection that writes, its thread, and group commit.
 //!
 //! Requests that wait while a transaction is being made durable share the next one. Each has a
 //! savepoint of its own, so that a bad one fails alone, and nobody is answered before the commit.
+//!
+//! Where one run has the journal for itself there is nobody to share with, and waking a thread and
+//! being woken by it costs as much as the sync of a good disk. So the only run's commits are made by
+//! whoever asks for them, on the spot; with the second claim everything goes to the thread.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -79,12 +83,43 @@ pub(super) enum Request {
 /// Sends an answer once the transaction's fate is known.
 type Reply = Box<dyn FnOnce(Option<&Error>)>;
 
-/// The thread's own.
+/// Used by one at a time: the thread, or the caller who is alone.
 pub(super) struct Writer {
     connection: Connection,
     ledger: Ledger,
     faults: Faults,
     notices: broadcast::Sender<Notice>,
+}
+
+/// The thread's work: serves until every sender is gone.
+pub(super) fn run(writer: &Mutex<Writer>, mut requests: mpsc::Receiver<Request>) {
+    let mut group = Vec::with_capacity(LARGEST_GROUP);
+    let mut expected = 1;
+    while let Some(first) = requests.blocking_recv() {
+        group.push(first);
+        gather(&mut requests, &mut group, expected);
+        expected = group.len();
+        lock(writer).serve(&mut group);
+    }
+}
+
+/// Serves a request on the spot if its run has the journal for itself; gives it back otherwise.
+pub(super) fn serve_here(writer: &Mutex<Writer>, request: Request) -> Option<Request> {
+    match writer.try_lock() {
+        Ok(mut writer) => writer.serve_alone(request),
+        Err(_) => Some(request),
+    }
+}
+
+fn lock(writer: &Mutex<Writer>) -> MutexGuard<'_, Writer> {
+    writer.lock().unwrap_or_else(|poisoned: PoisonError<_>| {
+        writer.clear_poison();
+        let mut abandoned = poisoned.into_inner();
+        // Whoever panicked may have left a transaction behind, which the next BEGIN would refuse.
+        let _ = abandoned.execute("ROLLBACK");
+        abandoned.ledger.forget_everything();
+        abandoned
+    })
 }
 
 impl Writer {
@@ -102,51 +137,64 @@ impl Writer {
         }
     }
 
-    /// Serves until every sender is gone.
-    pub(super) fn run(mut self, mut requests: mpsc::Receiver<Request>) {
-        let mut group = Vec::with_capacity(LARGEST_GROUP);
-        let mut expected = 1;
-        while let Some(first) = requests.blocking_recv() {
-            group.push(first);
-            gather(&mut requests, &mut group, expected);
-            expected = group.len();
-            self.serve(&mut group);
-        }
-    }
-
     /// Serves a group, in more than one transaction only if one of them is lost.
     fn serve(&mut self, group: &mut Vec<Request>) {
         let mut waiting = group.drain(..).peekable();
         while waiting.peek().is_some() {
-            let mut replies: Vec<Reply> = Vec::with_capacity(waiting.len());
-            let outcome = self.transaction(&mut waiting, &mut replies);
-            let failure = outcome.err();
-            if failure.is_some() {
-                // What was remembered of the runs may never have become true.
+            if let Err(error) = self.execute("BEGIN IMMEDIATE") {
+                // The store cannot be written: all that wait for it hear so.
                 self.ledger.forget_everything();
+                waiting.for_each(|request| refuse(request, &error));
+                return;
             }
-            for notice in self.ledger.notices.drain(..) {
-                if failure.is_none() {
-                    // Nobody listening is no failure.
-                    let _ = self.notices.send(notice);
-                }
-            }
-            for reply in replies {
-                reply(failure.as_ref());
-            }
+            self.transact(&mut waiting);
         }
     }
 
-    fn transaction(
+    /// Serves a request of the only run here, without a moment's patience for other processes: the
+    /// caller's thread has more to do than to wait for them.
+    fn serve_alone(&mut self, request: Request) -> Option<Request> {
+        if self.ledger.claims() > 1 {
+            return Some(request);
+        }
+        let patience = self.faults.busy_timeout;
+        let begun = self
+            .connection
+            .busy_timeout(Duration::ZERO)
+            .is_ok_and(|()| self.execute("BEGIN IMMEDIATE").is_ok());
+        // It was set before, so that it can be set again.
+        let _ = self.connection.busy_timeout(patience);
+        if !begun {
+            return Some(request);
+        }
+        self.transact(&mut std::iter::once(request));
+        None
+    }
+
+    /// One transaction that has begun: as many requests as it bears, the commit, the answers.
+    fn transact(&mut self, waiting: &mut dyn Iterator<Item = Request>) {
+        let mut replies: Vec<Reply> = Vec::with_capacity(waiting.size_hint().0);
+        let failure = self.apply_all(waiting, &mut replies).err();
+        if failure.is_some() {
+            // What was remembered of the runs may never have become true.
+            self.ledger.forget_everything();
+        }
+        for notice in self.ledger.notices.drain(..) {
+            if failure.is_none() {
+                // Nobody listening is no failure.
+                let _ = self.notices.send(notice);
+            }
+        }
+        for reply in replies {
+            reply(failure.as_ref());
+        }
+    }
+
+    fn apply_all(
         &mut self,
         waiting: &mut dyn Iterator<Item = Request>,
         replies: &mut Vec<Reply>,
     ) -> Result<(), Error> {
-        if let Err(error) = self.execute("BEGIN IMMEDIATE") {
-            // The store cannot be written: all that wait for it hear so.
-            waiting.for_each(|request| refuse(request, &error));
-            return Err(error);
-        }
         for request in waiting {
             replies.push(self.apply(request));
             if self.connection.is_autocommit() {
