@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Show(ShowArguments),
     /// Show what happened in a run, event by event
     Events(EventsArguments),
+    /// Tell a recorded run again and compare: its decisions, its guest calls
+    Replay(ReplayArguments),
     /// Write runs as a log for process mining
     Export(ExportArguments),
     /// Check a flow file, its plugins and their configuration
@@ -216,6 +218,37 @@ pub(crate) struct EventsArguments {
     /// Print one JSON document a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 equal, 1 it differs (the first step, field and both values are named), 2 wrong use.\nNothing is written, and nothing outside is asked: host calls are answered from the record alone."
+)]
+pub(crate) struct ReplayArguments {
+    /// The run's id, or `last`
+    pub(crate) run: String,
+    /// Make the calls of a plugin with another version of it: a role, an agent's or aggregator's
+    /// name, or a plugin's name, and a component; may be repeated
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(crate) with: Vec<String>,
+    /// How alike the versions must be; `decision` for strategies and `schema` for others when left out
+    #[arg(long, value_enum, requires = "with")]
+    pub(crate) level: Option<ReplayLevel>,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ReplayLevel {
+    /// Nothing fails that did not fail
+    Fails,
+    /// And outputs have the same shape
+    Schema,
+    /// And the routes and endings are the same
+    Decision,
+    /// And outputs are the same bit for bit
+    Output,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

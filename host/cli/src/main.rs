@@ -60,6 +60,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Runs(runs) => commands::runs::runs(&settings, runs).await,
         Command::Show(show) => commands::show::show(&settings, show).await,
         Command::Events(events) => commands::events::events(&settings, events).await,
+        Command::Replay(replay) => commands::replay::replay(&settings, replay).await,
         Command::Export(export) => commands::export::export(&settings, export).await,
         Command::Check(check) => commands::check::check(&settings, check).await,
         Command::Schema => commands::check::schema(),

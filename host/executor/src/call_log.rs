@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::store::{digest_text, parse_digest};
 use async_trait::async_trait;
-use menagerie_journal::{CallKey as RowKey, CallRecord, Claim, Content, Digest, Journal};
+use menagerie_journal::{CallKey as RowKey, CallRecord, CallRow, Claim, Content, Digest, Journal};
 use menagerie_sandbox::{CallKey, CallLog, CallLogError, EffectClass, Intent, Known};
 
 use crate::clock::Clock;
@@ -72,24 +72,24 @@ fn digest(text: &str) -> Result<Digest, CallLogError> {
     parse_digest(text).ok_or_else(|| CallLogError(format!("{text} is no digest")))
 }
 
+/// What a row says of its call.
+pub(crate) fn known_of(row: &CallRow) -> Known {
+    let intent = Intent {
+        effect: class(&row.effect),
+        request_digest: digest_text(row.request),
+    };
+    match &row.answer {
+        Some(answer) => Known::Answered(intent, answer.content.bytes().to_vec()),
+        None => Known::Intended(intent),
+    }
+}
+
 #[async_trait]
 impl CallLog for JournalCallLog {
     async fn lookup(&self, key: &CallKey) -> Result<Known, CallLogError> {
         let row = self.journal.call(self.claim.key(), row_key(key)).await;
         let row = row.map_err(|error| CallLogError(error.to_string()))?;
-        Ok(match row {
-            None => Known::Nothing,
-            Some(row) => {
-                let intent = Intent {
-                    effect: class(&row.effect),
-                    request_digest: digest_text(row.request),
-                };
-                match row.answer {
-                    Some(answer) => Known::Answered(intent, answer.content.bytes().to_vec()),
-                    None => Known::Intended(intent),
-                }
-            }
-        })
+        Ok(row.as_ref().map_or(Known::Nothing, known_of))
     }
 
     async fn intend(&self, key: &CallKey, intent: &Intent) -> Result<(), CallLogError> {

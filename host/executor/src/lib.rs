@@ -14,6 +14,7 @@ mod guests;
 mod history;
 mod host;
 mod pinned;
+mod replay;
 mod store;
 mod translate;
 mod wasm;
@@ -26,5 +27,9 @@ pub use error::ExecutorError;
 pub use gate::{Gate, GateConfig, GateStatistics, Slot, Ticket};
 pub use guests::{GuestAnswer, GuestReply, GuestUse, Guests};
 pub use host::{Began, BeginRun, Host, HostParts};
+pub use replay::{
+    Fuel, JudgedCall, Progress, Replacement, ReplayError, Replayed, Versions, replay,
+    replay_decisions, replay_versions,
+};
 pub use store::read_event;
 pub use watch::{GuestProgress, Nobody, Watcher};

@@ -17,16 +17,23 @@ use serde_json::{Value, json};
 /// The skills of each agent's plugin, by the agent's name.
 pub(crate) type Skills = BTreeMap<String, Vec<String>>;
 
+/// The codes that a guest's fault may have.
+const FAULTS: [&str; 5] = [
+    "invalid-input",
+    "transient",
+    "permanent",
+    "denied",
+    "escalate",
+];
+
+/// Whether a failure of this code is in the guest's own words.
+pub(crate) fn is_fault(code: &str) -> bool {
+    FAULTS.contains(&code)
+}
+
 /// A guest's fault, as the machine knows failures. An unknown code counts as permanent.
 pub(crate) fn failure_of(fault: types::Fault) -> Failure {
-    let known = [
-        "invalid-input",
-        "transient",
-        "permanent",
-        "denied",
-        "escalate",
-    ];
-    let code = if known.contains(&fault.code.as_str()) {
+    let code = if is_fault(&fault.code) {
         fault.code
     } else {
         "permanent".to_owned()
