@@ -181,10 +181,7 @@ impl<'run> Telling<'run> {
     /// What all calls of the run share, out of its first event. What the run was pinned to must be
     /// what is here.
     fn begin(&mut self, recorded: &Recorded, catalogue: &Catalogue) -> Option<calls::Begun> {
-        let Event::RunStarted {
-            run, seed, pins, ..
-        } = &recorded.event
-        else {
+        let Event::RunStarted { seed, pins, .. } = &recorded.event else {
             return None;
         };
         if let Some((pointer, recorded_pin, found)) = self.other_pin(pins) {
@@ -199,7 +196,6 @@ impl<'run> Telling<'run> {
             self.differs(difference);
         }
         Some(calls::Begun {
-            run: run.as_str().into(),
             seed: *seed,
             recorded_engine: pins.engine.clone(),
             engine_here: catalogue.engine().fingerprint().to_owned(),

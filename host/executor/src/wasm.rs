@@ -31,7 +31,6 @@ pub(crate) struct RunCalls {
     flow: Arc<Flow>,
     parts: BTreeMap<String, Part>,
     skills: Skills,
-    run: Arc<str>,
     seed: u64,
 }
 
@@ -65,7 +64,7 @@ impl WasmGuests {
     ) -> Self {
         Self {
             engine,
-            calls: RunCalls::of(assembled, claim.key().run.clone(), seed),
+            calls: RunCalls::of(assembled, seed),
             key: claim.key().clone(),
             journal: around.journal.clone(),
             clock: around.clock.clone(),
@@ -95,12 +94,11 @@ impl WasmGuests {
 }
 
 impl RunCalls {
-    pub(crate) fn of(assembled: &Assembled, run: Arc<str>, seed: u64) -> Self {
+    pub(crate) fn of(assembled: &Assembled, seed: u64) -> Self {
         Self {
             flow: assembled.flow.clone(),
             parts: assembled.parts.clone(),
             skills: assembled.skills(),
-            run,
             seed,
         }
     }
@@ -110,8 +108,8 @@ impl RunCalls {
         self.parts.get(role)
     }
 
-    /// A call as the sandbox makes it: the same however often it is spelled out.
-    pub(crate) fn spec(&self, part: &Part, call: &Call, ports: Ports) -> CallSpec {
+    /// A call of a run as the sandbox makes it: the same however often it is spelled out.
+    pub(crate) fn spec(&self, part: &Part, run: &str, call: &Call, ports: Ports) -> CallSpec {
         let config = call.config.to_text();
         let request = match &call.request {
             CallRequest::Process { input } => Request::Process(types::Task {
@@ -142,11 +140,11 @@ impl RunCalls {
             request,
             limits: part.limits.clone(),
             invocation: Invocation {
-                run: self.run.to_string(),
+                run: run.to_owned(),
                 step: call.step.clone(),
                 name: name.to_owned(),
                 attempt: call.id.attempt,
-                seed: self.call_seed(call),
+                seed: self.call_seed(run, call),
                 now_ms: call.logical_time.0,
                 last_fault: call.last_fault.as_ref().map(translate::fault_of),
                 hints: texts(&call.hints),
@@ -161,11 +159,11 @@ impl RunCalls {
     }
 
     /// What all chance in an attempt comes from: run, step and attempt, never the execution.
-    fn call_seed(&self, call: &Call) -> [u8; 32] {
+    fn call_seed(&self, run: &str, call: &Call) -> [u8; 32] {
         let mut hash = Sha256::new();
         hash.update(self.seed.to_le_bytes());
         hash.update(call.id.attempt.to_le_bytes());
-        for part in [&*self.run, &call.step] {
+        for part in [run, &call.step] {
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part.as_bytes());
         }
@@ -180,7 +178,8 @@ impl Guests for WasmGuests {
             let failure = Failure::new("refused", format!("the run has no plugin for {role}"));
             return Box::pin(std::future::ready(unmade(failure)));
         };
-        let spec = self.calls.spec(part, &call, self.ports(&call, cancel));
+        let ports = self.ports(&call, cancel);
+        let spec = self.calls.spec(part, &self.key.run, &call, ports);
         let engine = self.engine.clone();
         Box::pin(async move { answer_of(engine.call(spec).await) })
     }

@@ -24,7 +24,6 @@ use crate::wasm::{Ports, RunCalls, answer_of};
 
 /// What the first event of a run says about all of its calls.
 pub(super) struct Begun {
-    pub(super) run: Arc<str>,
     pub(super) seed: u64,
     pub(super) recorded_engine: String,
     pub(super) engine_here: String,
@@ -70,7 +69,7 @@ impl Calls {
             store: store.clone(),
             engine: catalogue.engine().clone(),
             key: key.clone(),
-            calls: RunCalls::of(assembled, begun.run, begun.seed),
+            calls: RunCalls::of(assembled, begun.seed),
             fuel: if equal {
                 Fuel::Compared
             } else {
@@ -104,7 +103,9 @@ impl Calls {
             let difference = Difference::of_call(replay.events(), recorded, "/agent", note);
             return Ok(Compared::Differs(difference));
         };
-        let made = self.make(part, recorded, call, Meters::Recorded).await?;
+        let made = self
+            .make(part, replay, recorded, call, Meters::Recorded)
+            .await?;
         if let Some(divergence) = made.divergence {
             let difference = diverged(replay.events(), recorded, &divergence);
             return Ok(Compared::Differs(difference));
@@ -128,6 +129,7 @@ impl Calls {
     pub(super) async fn make(
         &self,
         part: &Part,
+        replay: &Replay,
         recorded: &Recorded,
         call: &Call,
         meters: Meters,
@@ -145,7 +147,8 @@ impl Calls {
             )),
             observer: Arc::new(NoObserver),
         };
-        let mut spec = self.calls.spec(part, call, ports);
+        // The id of the run as it was then: a run may begin with another one's events.
+        let mut spec = self.calls.spec(part, replay.run().id(), call, ports);
         if meters == Meters::Recorded {
             // The recorded call ended by itself, and so does this one: by its fuel at the latest.
             spec.timeout = Duration::MAX;

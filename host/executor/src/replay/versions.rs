@@ -138,7 +138,13 @@ async fn judge(
     call: &Call,
 ) -> Result<JudgedCall, ReplayError> {
     let made = calls
-        .make(&replaced.part, recorded, call, Meters::Flow)
+        .make(
+            &replaced.part,
+            &telling.replay,
+            recorded,
+            call,
+            Meters::Flow,
+        )
         .await?;
     let mut note = None;
     let comparison = match (
