@@ -7,7 +7,9 @@
 
 mod commands;
 mod crashes;
+mod doctored;
 mod program;
+mod replay;
 mod review;
 mod workspace;
 
