@@ -7,7 +7,10 @@ use semver::Version;
 use sha2::{Digest, Sha256};
 use wasmparser::component_types::ComponentEntityType;
 use wasmparser::types::TypesRef;
-use wasmparser::{FuncValidatorAllocations, Parser, Payload, ValidPayload, Validator};
+use wasmparser::{
+    ElementItems, ElementSectionReader, FuncValidatorAllocations, Parser, Payload, ValidPayload,
+    Validator,
+};
 
 use crate::engine::admitted_features;
 use crate::load_error::LoadError;
@@ -16,6 +19,10 @@ use crate::plugin::Kind;
 
 /// Bytes of a component file.
 pub const LARGEST_COMPONENT: u64 = 64 << 20;
+
+/// Elements in all element segments of a component. In the file one takes a byte, in the host several
+/// times that; more than a table may hold by default are of no use.
+pub const MOST_ELEMENTS: u64 = 100_000;
 
 /// The version of the contract that this host serves.
 pub const CONTRACT_VERSION: Version = Version::new(0, 1, 0);
@@ -112,6 +119,18 @@ fn check_preamble(bytes: &[u8]) -> Result<(), LoadError> {
     Ok(())
 }
 
+/// The elements of all segments of a section, as each segment declares them.
+fn count_elements(section: ElementSectionReader<'_>) -> Result<u64, LoadError> {
+    let mut count = 0;
+    for element in section {
+        count += u64::from(match element?.items {
+            ElementItems::Functions(functions) => functions.count(),
+            ElementItems::Expressions(_, expressions) => expressions.count(),
+        });
+    }
+    Ok(count)
+}
+
 /// What one walk over the bytes finds.
 #[derive(Default)]
 struct Outline {
@@ -130,8 +149,19 @@ impl Outline {
         outline.refuse_newer()?;
         names?;
         let mut validator = Validator::new_with_features(admitted_features());
+        let mut elements = 0;
         for payload in Parser::new(0).parse_all(bytes) {
-            if let ValidPayload::End(types) = validator.payload(&payload?)? {
+            let payload = payload?;
+            if let Payload::ElementSection(section) = &payload {
+                elements += count_elements(section.clone())?;
+                if elements > MOST_ELEMENTS {
+                    return Err(LoadError::TooManyElements {
+                        found: elements,
+                        limit: MOST_ELEMENTS,
+                    });
+                }
+            }
+            if let ValidPayload::End(types) = validator.payload(&payload)? {
                 outline.sort_imports(types.as_ref());
             }
         }

@@ -42,7 +42,7 @@ pub use call_log::{
 };
 pub use catalogue::Catalogue;
 pub use engine::{Engine, EngineConfig, EngineError, WASMTIME_VERSION};
-pub use inspect::{CONTRACT_VERSION, Inspection, LARGEST_COMPONENT, inspect};
+pub use inspect::{CONTRACT_VERSION, Inspection, LARGEST_COMPONENT, MOST_ELEMENTS, inspect};
 pub use limits::{CeilingError, Limits};
 pub use load_error::LoadError;
 pub use manifest::{MANIFEST_SECTION, Manifest, Schemas, WantedLimits};

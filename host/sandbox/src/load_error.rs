@@ -17,7 +17,7 @@ pub enum LoadError {
         limit: u64,
     },
     /// Something else altogether.
-    #[error("this is no WebAssembly component: it begins with the bytes `{found}`")]
+    #[error("this is no WebAssembly component: {}", beginning(found))]
     NotWebAssembly {
         /// The first bytes, in hexadecimal digits.
         found: String,
@@ -136,12 +136,27 @@ pub enum LoadError {
         /// What there is.
         most: u64,
     },
+    /// Element segments that cost the host much and could fill no table.
+    #[error("the component's element segments hold {found} elements, and at most {limit} are read")]
+    TooManyElements {
+        /// Elements of all segments together.
+        found: u64,
+        /// Elements admitted.
+        limit: u64,
+    },
     /// The compiler refused it.
     #[error("the component cannot be compiled: {message}")]
     Compile {
         /// What the compiler says.
         message: String,
     },
+}
+
+fn beginning(found: &str) -> String {
+    if found.is_empty() {
+        return "it is empty".to_owned();
+    }
+    format!("it begins with the bytes `{found}`, and a component with `0061736d0d000100`")
 }
 
 impl From<BinaryReaderError> for LoadError {

@@ -12,8 +12,8 @@
 #[path = "sandbox/support.rs"]
 mod support;
 
-use menagerie_sandbox::Limits;
-use support::{ENGINE, neighbour_works, plugin, spec};
+use menagerie_sandbox::{Catalogue, Grants, Limits};
+use support::{ENGINE, component_with, neighbour_works, plugin, spec};
 
 /// What the host may need beside the guest's own memory.
 const BESIDE_THE_GUEST: u64 = 32 << 20;
@@ -26,13 +26,20 @@ fn figure(name: &str) -> u64 {
     kibibytes << 10
 }
 
+// One test, since the tests of a binary run beside each other.
 #[tokio::test]
+async fn what_guests_cost_the_host_is_bounded() {
+    a_huge_data_segment_costs_the_host_a_few_times_its_file().await;
+    greedy_guests_cost_the_host_their_limit_and_thirty_two_megabytes().await;
+}
+
 async fn greedy_guests_cost_the_host_their_limit_and_thirty_two_megabytes() {
     neighbour_works().await;
     for name in [
         "memory_bomb",
         "memory_bomb_in_many_memories",
         "memory_beyond_its_type",
+        "data_far_away",
         "table_bomb",
         "huge_output",
         "million_empty_texts",
@@ -57,4 +64,25 @@ async fn greedy_guests_cost_the_host_their_limit_and_thirty_two_megabytes() {
         );
         neighbour_works().await;
     }
+}
+
+/// The file itself, its compiled code and the image that a memory begins with.
+const COPIES_OF_A_FILE: u64 = 8;
+
+async fn a_huge_data_segment_costs_the_host_a_few_times_its_file() {
+    let data = "x".repeat(24 << 20);
+    // Passive, so that no memory's size bounds it.
+    let component = component_with("well_behaved", &format!("(data \"{data}\")"));
+    drop(data);
+    let _ = std::fs::write("/proc/self/clear_refs", "5");
+    let before = figure("VmRSS:");
+    let catalogue = Catalogue::new(ENGINE.clone(), None);
+    let guest = catalogue.load(&component, &Grants::none()).unwrap();
+    let report = ENGINE.call(spec(guest)).await;
+    assert_eq!(report.ended.code(), "value", "{}", report.ended);
+    let grown = figure("VmHWM:").saturating_sub(before);
+    assert!(
+        grown <= COPIES_OF_A_FILE * component.len() as u64,
+        "it cost the host {grown} bytes"
+    );
 }

@@ -11,6 +11,7 @@ use crate::support::{
 
 pub use crate::calls::{context_keeper, draws_and_tells, faults, waits_for_history, well_behaved};
 pub use crate::crosstalk::works;
+pub use crate::kinds::{arbitrates, checks_config, compensates, joins};
 pub use crate::refused::{
     huge_table, newer_contract, no_plugin, too_many_memories, two_kinds, wants_environment,
     wants_history, wants_http, wants_the_unknown,
@@ -200,6 +201,51 @@ pub async fn memory_from_the_start() {
             limit: LIMIT,
             asked: 2_000 << 16
         }
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+pub async fn data_far_away() {
+    let report = call_named("data_far_away").await;
+    assert_eq!(
+        report.ended,
+        Ended::Memory {
+            limit: LIMIT,
+            asked: 14_401 << 16
+        }
+    );
+    // With leave to have that much it runs, and the host does not pay for what lies between.
+    let limits = Limits {
+        memory_bytes: 1 << 30,
+        ..Limits::default()
+    };
+    let allowed = call(CallSpec {
+        limits,
+        ..spec(plugin("data_far_away"))
+    })
+    .await;
+    assert_eq!(output(&allowed), "{\"answer\":42}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+pub async fn data_beyond_memory() {
+    let report = call_named("data_beyond_memory").await;
+    assert_eq!(report.ended.code(), "trap", "{}", report.ended);
+    assert!(
+        report.ended.to_string().contains("out of bounds memory"),
+        "{}",
+        report.ended
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+pub async fn elements_beyond_table() {
+    let report = call_named("elements_beyond_table").await;
+    assert_eq!(report.ended.code(), "trap", "{}", report.ended);
+    assert!(
+        report.ended.to_string().contains("out of bounds table"),
+        "{}",
+        report.ended
     );
 }
 

@@ -10,5 +10,6 @@ mod calls;
 mod catalogue;
 mod crosstalk;
 mod hostile;
+mod kinds;
 mod refused;
 mod support;

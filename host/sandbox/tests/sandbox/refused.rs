@@ -2,7 +2,7 @@
 
 use menagerie_sandbox::{CONTRACT_VERSION, Catalogue, Grants, Kind, LoadError, inspect};
 
-use crate::support::{ENGINE, bare_component, component, module, with_manifest};
+use crate::support::{ENGINE, bare_component, component, component_with, module, with_manifest};
 
 #[track_caller]
 fn refusal(bytes: &[u8]) -> LoadError {
@@ -103,6 +103,24 @@ pub fn too_many_memories() {
 pub fn huge_table() {
     let refused = refusal(&component("huge_table"));
     assert!(refused.to_string().contains("table"), "{refused}");
+}
+
+#[test]
+fn more_elements_than_any_table_could_hold_are_refused_before_anything_is_compiled() {
+    let segment = |count: usize| format!("(elem func {})", "$answered ".repeat(count));
+    let with = |segments: &[usize]| {
+        let segments: String = segments.iter().map(|count| segment(*count)).collect();
+        component_with("well_behaved", &format!("(func $answered) {segments}"))
+    };
+    let refused = refusal(&with(&[60_000, 60_000]));
+    assert_eq!(
+        refused,
+        LoadError::TooManyElements {
+            found: 120_000,
+            limit: 100_000
+        }
+    );
+    assert!(inspect(&with(&[60_000, 40_000])).is_ok());
 }
 
 #[test]

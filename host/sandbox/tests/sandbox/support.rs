@@ -65,8 +65,24 @@ pub fn module(name: &str) -> Vec<u8> {
 
 /// A guest as a component without a manifest.
 pub fn bare_component(name: &str) -> Vec<u8> {
+    encoded(&text(name))
+}
+
+/// A guest with more fields in its module, for what is too large to be kept as a text.
+pub fn component_with(name: &str, fields: &str) -> Vec<u8> {
     let text = text(name);
-    let world = said(&text, "world");
+    let end = text.rfind(')').unwrap();
+    let component = encoded(&format!("{}{fields}\n)", &text[..end]));
+    with_manifest(component, &manifest(name, &text))
+}
+
+fn manifest(name: &str, text: &str) -> String {
+    let kind = said(text, "kind");
+    format!(r#"{{"name":"{name}","version":"0.1.0","kind":"{kind}"}}"#)
+}
+
+fn encoded(text: &str) -> Vec<u8> {
+    let world = said(text, "world");
     let version = if world == "of-tomorrow" {
         "0.2.0"
     } else {
@@ -77,7 +93,7 @@ pub fn bare_component(name: &str) -> Vec<u8> {
         .push_str("contract.wit", &contract(version))
         .unwrap();
     let world = resolve.select_world(&[package], Some(&world)).unwrap();
-    let mut module = module(name);
+    let mut module = wat::parse_str(text).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
     ComponentEncoder::default()
         .validate(true)
@@ -110,9 +126,7 @@ pub fn with_manifest(mut component: Vec<u8>, manifest: &str) -> Vec<u8> {
 
 /// A guest as a component with the manifest that its text asks for.
 pub fn component(name: &str) -> Vec<u8> {
-    let kind = said(&text(name), "kind");
-    let manifest = format!(r#"{{"name":"{name}","version":"0.1.0","kind":"{kind}"}}"#);
-    with_manifest(bare_component(name), &manifest)
+    with_manifest(bare_component(name), &manifest(name, &text(name)))
 }
 
 /// A guest, loaded.

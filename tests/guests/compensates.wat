@@ -1,0 +1,32 @@
+;; An agent that undoes what it was sure of; else its fault repeats the outcome it was shown.
+;; world: compensating-agent-plugin
+;; kind: agent
+(module
+  (memory (export "memory") 16)
+  (global $free (mut i32) (i32.const 4096))
+  (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
+    (local $at i32)
+    (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
+    (global.set $free (i32.add (local.get $at) (local.get 3)))
+    (local.get $at))
+  ;; A configuration that begins like a list asks for no answer at all.
+  (func $spin_if_asked (param $config i32)
+    (if (i32.eq (i32.load8_u (local.get $config)) (i32.const 91))
+      (then (loop $again (br $again)))))
+  (data (i32.const 1024) "permanent")
+  (data (i32.const 1040) "{}")
+  (func (export "menagerie:plugin/agent@0.1.0#process") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (i32.store (i32.const 8) (i32.const 1040))
+    (i32.store (i32.const 12) (i32.const 2))
+    (i32.const 0))
+  (func (export "menagerie:plugin/compensate@0.1.0#compensate")
+    (param $input i32) (param i32) (param $config i32) (param i32) (param i32 i32 i32 i32)
+    (param $output i32) (param $length i32) (param $sure i32) (param f64) (param i32 i32 i32 i32) (result i32)
+    (call $spin_if_asked (local.get $config))
+    (i32.store8 (i32.const 0) (i32.eqz (local.get $sure)))
+    (i32.store (i32.const 4) (i32.const 1024))
+    (i32.store (i32.const 8) (i32.const 9))
+    (i32.store (i32.const 12) (local.get $output))
+    (i32.store (i32.const 16) (local.get $length))
+    (i32.const 0))
+)
