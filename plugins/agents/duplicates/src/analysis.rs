@@ -1,62 +1,12 @@
 //! Which crates are there more than once, and the shortest way to each of them; pure.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use serde::{Deserialize, Serialize};
+use lock::{Edges, Lock};
+use serde::Serialize;
 
 /// More dependents than this are counted and not named.
 const MOST_DEPENDENTS: usize = 20;
-
-/// What this agent reads of the run's state.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Input {
-    pub(crate) lockfile: Lock,
-}
-
-/// A lock file as the agent `lockfile` answers it, as far as it matters here.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Lock {
-    #[serde(default)]
-    pub(crate) roots: Vec<String>,
-    pub(crate) packages: Vec<Package>,
-}
-
-/// One package.
-#[derive(Debug, Deserialize)]
-#[serde(from = "CarriedPackage")]
-pub(crate) struct Package {
-    pub(crate) id: String,
-    pub(crate) name: String,
-    pub(crate) version: String,
-    pub(crate) source: Option<String>,
-    pub(crate) dependencies: Vec<String>,
-}
-
-/// A package as the lock carries it: an id of its own only where `name version` is not enough.
-#[derive(Deserialize)]
-struct CarriedPackage {
-    #[serde(default)]
-    id: Option<String>,
-    name: String,
-    version: String,
-    #[serde(default)]
-    source: Option<String>,
-    #[serde(default)]
-    dependencies: Vec<String>,
-}
-
-impl From<CarriedPackage> for Package {
-    fn from(carried: CarriedPackage) -> Self {
-        let plain = || format!("{} {}", carried.name, carried.version);
-        Self {
-            id: carried.id.unwrap_or_else(plain),
-            source: carried.source,
-            dependencies: carried.dependencies,
-            name: carried.name,
-            version: carried.version,
-        }
-    }
-}
 
 /// The answer, under the agent's name so that it meets no other's.
 #[derive(Debug, PartialEq, Eq, Serialize)]
@@ -99,34 +49,15 @@ pub(crate) struct CrateVersion {
 /// Finds every crate that is there more than once.
 pub(crate) fn duplicates(lock: &Lock) -> Output {
     let packages = &lock.packages;
-    let index_of: HashMap<&str, usize> = packages
-        .iter()
-        .enumerate()
-        .map(|(index, package)| (package.id.as_str(), index))
-        .collect();
-    let edges: Vec<Vec<usize>> = packages
-        .iter()
-        .map(|package| {
-            package
-                .dependencies
-                .iter()
-                .filter_map(|id| index_of.get(id.as_str()).copied())
-                .collect()
-        })
-        .collect();
+    let Edges { roots, targets } = lock.edges();
     let mut by_name: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, package) in packages.iter().enumerate() {
         by_name.entry(&package.name).or_default().push(index);
     }
     by_name.retain(|_, copies| copies.len() > 1);
 
-    let roots: Vec<usize> = lock
-        .roots
-        .iter()
-        .filter_map(|id| index_of.get(id.as_str()).copied())
-        .collect();
-    let came_from = shortest_ways(&edges, &roots);
-    let dependents = dependents(&edges);
+    let came_from = shortest_ways(&targets, &roots);
+    let dependents = dependents(&targets);
     let crates: Vec<DuplicateCrate> = by_name
         .into_iter()
         .map(|(name, mut copies)| {
@@ -220,9 +151,7 @@ fn dependents(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let mut dependents = vec![Vec::new(); edges.len()];
     for (index, targets) in edges.iter().enumerate() {
         for target in targets {
-            if *target != index {
-                dependents[*target].push(index);
-            }
+            dependents[*target].push(index);
         }
     }
     dependents

@@ -25,10 +25,11 @@
 
 mod analysis;
 
+use lock::Input;
 use menagerie::prelude::*;
 use serde::Deserialize;
 
-use crate::analysis::{Input, Output, duplicates};
+use crate::analysis::{Output, duplicates};
 
 /// There is nothing to configure; whatever is there is a mistake.
 #[derive(Debug, Deserialize)]

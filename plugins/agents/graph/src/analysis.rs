@@ -1,7 +1,6 @@
 //! Depth, fan-in and circles of a dependency graph; pure.
 
-use std::collections::HashMap;
-
+use lock::{Edges, Lock};
 use serde::{Deserialize, Serialize};
 
 use crate::components::components;
@@ -11,49 +10,6 @@ const DEFAULT_TOP: usize = 10;
 
 /// How many packages are counted through the graph at once: bounds the memory, whatever the graph.
 const BLOCK_WORDS: usize = 16;
-
-/// What this agent reads of the run's state.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Input {
-    pub(crate) lockfile: Lock,
-}
-
-/// A lock file as the agent `lockfile` answers it, as far as it matters here.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Lock {
-    #[serde(default)]
-    pub(crate) roots: Vec<String>,
-    pub(crate) packages: Vec<Package>,
-}
-
-/// One package.
-#[derive(Debug, Deserialize)]
-#[serde(from = "CarriedPackage")]
-pub(crate) struct Package {
-    pub(crate) id: String,
-    pub(crate) dependencies: Vec<String>,
-}
-
-/// A package as the lock carries it: an id of its own only where `name version` is not enough.
-#[derive(Deserialize)]
-struct CarriedPackage {
-    #[serde(default)]
-    id: Option<String>,
-    name: String,
-    version: String,
-    #[serde(default)]
-    dependencies: Vec<String>,
-}
-
-impl From<CarriedPackage> for Package {
-    fn from(carried: CarriedPackage) -> Self {
-        let plain = || format!("{} {}", carried.name, carried.version);
-        Self {
-            id: carried.id.unwrap_or_else(plain),
-            dependencies: carried.dependencies,
-        }
-    }
-}
 
 /// What the flow file may say to this agent.
 #[derive(Debug, Default, Deserialize)]
@@ -103,29 +59,14 @@ pub(crate) fn measure(lock: &Lock, config: &Config) -> Output {
         .iter()
         .map(|package| package.id.as_str())
         .collect();
-    let index_of: HashMap<&str, usize> = ids
-        .iter()
-        .enumerate()
-        .map(|(index, id)| (*id, index))
-        .collect();
-    let edges: Vec<Vec<usize>> = lock
-        .packages
-        .iter()
-        .enumerate()
-        .map(|(index, package)| {
-            let targets = package
-                .dependencies
-                .iter()
-                .filter_map(|id| index_of.get(id.as_str()).copied());
-            let mut targets: Vec<usize> = targets.filter(|target| *target != index).collect();
-            targets.sort_unstable();
-            targets.dedup();
-            targets
-        })
-        .collect();
+    let Edges {
+        roots,
+        targets: mut edges,
+    } = lock.edges();
+    edges.iter_mut().for_each(|targets| targets.sort_unstable());
     let mut is_root = vec![false; ids.len()];
-    for root in lock.roots.iter().filter_map(|id| index_of.get(id.as_str())) {
-        is_root[*root] = true;
+    for root in roots {
+        is_root[root] = true;
     }
     let mut is_direct = vec![false; ids.len()];
     let mut fan_in = vec![0usize; ids.len()];

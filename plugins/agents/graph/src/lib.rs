@@ -28,9 +28,10 @@
 mod analysis;
 mod components;
 
+use lock::Input;
 use menagerie::prelude::*;
 
-use crate::analysis::{Config, Input, Output, measure};
+use crate::analysis::{Config, Output, measure};
 
 #[menagerie::agent(skills = ["rust", "supply-chain", "graphs"], check)]
 fn process(task: Task<Input, Config>) -> Result<Outcome<Output>, Fault> {

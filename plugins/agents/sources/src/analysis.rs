@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use lock::{Lock, Package};
 use serde::{Deserialize, Serialize};
 
 /// The ways in which lock files have written the public registry.
@@ -9,53 +10,6 @@ const PUBLIC_REGISTRY: [&str; 2] = [
     "registry+https://github.com/rust-lang/crates.io-index",
     "sparse+https://index.crates.io/",
 ];
-
-/// What this agent reads of the run's state.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Input {
-    pub(crate) lockfile: Lock,
-}
-
-/// A lock file as the agent `lockfile` answers it, as far as it matters here.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Lock {
-    #[serde(default)]
-    pub(crate) roots: Vec<String>,
-    pub(crate) packages: Vec<Package>,
-}
-
-/// One package.
-#[derive(Debug, Deserialize)]
-#[serde(from = "CarriedPackage")]
-pub(crate) struct Package {
-    pub(crate) id: String,
-    pub(crate) source: Option<String>,
-    pub(crate) checksum: Option<String>,
-}
-
-/// A package as the lock carries it: an id of its own only where `name version` is not enough.
-#[derive(Deserialize)]
-struct CarriedPackage {
-    #[serde(default)]
-    id: Option<String>,
-    name: String,
-    version: String,
-    #[serde(default)]
-    source: Option<String>,
-    #[serde(default)]
-    checksum: Option<String>,
-}
-
-impl From<CarriedPackage> for Package {
-    fn from(carried: CarriedPackage) -> Self {
-        let plain = || format!("{} {}", carried.name, carried.version);
-        Self {
-            id: carried.id.unwrap_or_else(plain),
-            source: carried.source,
-            checksum: carried.checksum,
-        }
-    }
-}
 
 /// What the flow file may say to this agent.
 #[derive(Debug, Default, Deserialize)]

@@ -28,9 +28,10 @@
 
 mod analysis;
 
+use lock::Input;
 use menagerie::prelude::*;
 
-use crate::analysis::{Config, Input, Output, judge};
+use crate::analysis::{Config, Output, judge};
 
 #[menagerie::agent(skills = ["rust", "supply-chain"], check)]
 fn process(task: Task<Input, Config>) -> Result<Outcome<Output>, Fault> {

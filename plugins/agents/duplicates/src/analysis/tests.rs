@@ -3,10 +3,11 @@
     reason = "a failed expectation in a test is the test's answer"
 )]
 
+use lock::{Input, Lock, Package};
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{Input, Lock, Package, duplicates};
+use super::duplicates;
 
 fn package(name: &str, version: &str, dependencies: &[&str]) -> Package {
     Package {
@@ -14,6 +15,7 @@ fn package(name: &str, version: &str, dependencies: &[&str]) -> Package {
         name: name.to_owned(),
         version: version.to_owned(),
         source: None,
+        checksum: None,
         dependencies: dependencies.iter().map(|id| (*id).to_owned()).collect(),
     }
 }

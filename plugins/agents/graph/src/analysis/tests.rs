@@ -5,9 +5,10 @@
 
 use std::collections::BTreeSet;
 
+use lock::{Lock, Package};
 use proptest::prelude::*;
 
-use super::{Config, Graph, Lock, Package, measure};
+use super::{Config, Graph, measure};
 
 fn graph_of(edges: &[Vec<usize>]) -> Graph {
     let id = |index: usize| format!("p{index:04}");
@@ -16,6 +17,10 @@ fn graph_of(edges: &[Vec<usize>]) -> Graph {
         .enumerate()
         .map(|(index, targets)| Package {
             id: id(index),
+            name: format!("p{index:04}"),
+            version: "1.0.0".to_owned(),
+            source: None,
+            checksum: None,
             dependencies: targets.iter().map(|target| id(*target)).collect(),
         })
         .collect();

@@ -3,9 +3,10 @@
     reason = "a failed expectation in a test is the test's answer"
 )]
 
+use lock::Lock;
 use serde_json::json;
 
-use super::{Config, Lock, Sources, judge};
+use super::{Config, Sources, judge};
 
 const PUBLIC: &str = "registry+https://github.com/rust-lang/crates.io-index";
 
