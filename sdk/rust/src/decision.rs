@@ -3,7 +3,8 @@
 use crate::agent::{Extras, extras_out};
 use crate::fault::Fault;
 use crate::json::{IntoJson, Json, JsonError};
-use crate::routing::{Ending, Names, Routing, routing_methods, written};
+use crate::request::{Request, dependency, request_methods};
+use crate::routing::{Names, Routing, routing_methods, written};
 use crate::wire;
 
 /// A strategy's answer, made by chaining.
@@ -20,15 +21,7 @@ pub struct Decision {
 /// One step to start.
 #[derive(Clone, Debug)]
 pub struct Step {
-    kind: &'static str,
-    agent: String,
-    id: Option<String>,
-    input: Option<Result<String, JsonError>>,
-    reason: String,
-    /// Whether it starts after the step before it in the same decision.
-    follows: bool,
-    after: Vec<String>,
-    extra: Extras,
+    request: Request,
 }
 
 /// Parallel steps whose results an aggregator joins into one step.
@@ -51,74 +44,7 @@ enum Members {
 }
 
 impl Step {
-    /// Runs an agent.
-    pub fn route(agent: impl Into<String>) -> Self {
-        Self::of_kind("route", agent, "")
-    }
-
-    /// Runs an agent again, telling it what went wrong.
-    pub fn retry(agent: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::of_kind("retry", agent, reason)
-    }
-
-    /// Notes that an agent was left out.
-    pub fn skip(agent: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::of_kind("skip", agent, reason)
-    }
-
-    /// Waits for an answer; the agent runs if the answer is to try again.
-    pub fn escalate(agent: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::of_kind("escalate", agent, reason)
-    }
-
-    fn of_kind(kind: &'static str, agent: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self {
-            kind,
-            agent: agent.into(),
-            id: None,
-            input: None,
-            reason: reason.into(),
-            follows: false,
-            after: Vec::new(),
-            extra: Extras::new(),
-        }
-    }
-
-    /// The step's id: not that of another step which runs or ended lately.
-    #[must_use]
-    pub fn id(mut self, id: impl Into<String>) -> Self {
-        self.id = Some(id.into());
-        self
-    }
-
-    /// What the agent is given, instead of the run's state.
-    #[must_use]
-    pub fn input(mut self, input: impl IntoJson) -> Self {
-        self.input = Some(input.into_json());
-        self
-    }
-
-    /// Why, for the run's history.
-    #[must_use]
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = reason.into();
-        self
-    }
-
-    /// Starts when these have ended: ids of steps and joins, or names of agents that this same
-    /// decision starts once each. If one of them failed, the step is skipped.
-    #[must_use]
-    pub fn after<Name: Into<String>>(mut self, steps: impl IntoIterator<Item = Name>) -> Self {
-        self.after.extend(steps.into_iter().map(Into::into));
-        self
-    }
-
-    /// Adds a named document.
-    #[must_use]
-    pub fn extra(mut self, name: impl Into<String>, document: Json) -> Self {
-        self.extra.push((name.into(), document));
-        self
-    }
+    request_methods!("an agent");
 }
 
 impl Join {
@@ -180,7 +106,7 @@ impl Decision {
     pub fn route<Name: Into<String>>(agents: impl IntoIterator<Item = Name>) -> Self {
         Self::start(agents.into_iter().enumerate().map(|(position, agent)| {
             let mut step = Step::route(agent);
-            step.follows = position > 0;
+            step.request.follows = position > 0;
             step
         }))
     }
@@ -221,32 +147,24 @@ impl Decision {
 
     /// Ends the run well; its result is the run's state.
     pub fn end() -> Self {
-        Self::ending("completed", String::new(), None)
+        Self::ending(Routing::ending("completed", "", None))
     }
 
     /// Ends the run well, with a result of the strategy's own.
     pub fn end_with(output: impl IntoJson) -> Self {
-        Self::ending("completed", String::new(), Some(output.into_json()))
+        Self::ending(Routing::ending("completed", "", Some(output.into_json())))
     }
 
     /// Ends the run as failed.
     pub fn fail(reason: impl Into<String>) -> Self {
-        Self::ending("failed", reason.into(), None)
+        Self::ending(Routing::ending("failed", reason, None))
     }
 
-    fn ending(
-        status: &'static str,
-        reason: String,
-        output: Option<Result<String, JsonError>>,
-    ) -> Self {
-        let mut decision = Self::wait();
-        decision.routing.reason.clone_from(&reason);
-        decision.routing.end = Some(Ending {
-            status,
-            reason,
-            output,
-        });
-        decision
+    fn ending(routing: Routing) -> Self {
+        Self {
+            routing,
+            ..Self::wait()
+        }
     }
 
     /// Starts one more step.
@@ -274,9 +192,12 @@ impl Decision {
     routing_methods!();
 
     pub(crate) fn into_wire(self, number: u32) -> Result<wire::strategy::Decision, Fault> {
-        let bases = self.steps.iter().map(|step| (&step.id, &step.agent));
+        let steps = self
+            .steps
+            .iter()
+            .map(|step| (&step.request.id, &step.request.target));
         let joins = self.joins.iter().map(|join| (&join.id, &join.aggregator));
-        let names = Names::new(number, bases.chain(joins));
+        let names = Names::new(number, steps.chain(joins));
         let mut decision = {
             let routing = self.routing.into_wire(&names)?;
             wire::strategy::Decision {
@@ -294,35 +215,22 @@ impl Decision {
         };
         let first_join = self.steps.len();
         for (position, step) in self.steps.into_iter().enumerate() {
-            let id = names.at(position);
-            let mut after = names.resolve_all(step.after);
-            if step.follows {
-                after.push(names.at(position - 1));
-            }
-            if !after.is_empty() {
-                decision.after.push(wire::Dependency {
-                    step: id.clone(),
-                    after,
-                });
-            }
+            let (request, dependency) =
+                step.request.into_wire(&names, position, "a step's input")?;
+            decision.after.extend(dependency);
             decision.start.push(wire::strategy::StepRequest {
-                id,
-                agent: step.agent,
-                input: written("a step's input", step.input)?,
-                kind: step.kind.to_owned(),
-                reason: step.reason,
-                extra: extras_out(step.extra),
+                id: request.id,
+                agent: request.target,
+                input: request.input,
+                kind: request.kind,
+                reason: request.reason,
+                extra: request.extra,
             });
         }
         for (position, join) in self.joins.into_iter().enumerate() {
             let id = names.at(first_join + position);
             let after = names.resolve_all(join.after);
-            if !after.is_empty() {
-                decision.after.push(wire::Dependency {
-                    step: id.clone(),
-                    after,
-                });
-            }
+            decision.after.extend(dependency(id.clone(), after));
             decision.joins.push(wire::strategy::Join {
                 id,
                 aggregator: join.aggregator,

@@ -1,9 +1,10 @@
 //! What a group's strategy sees of its pipelines, and what it answers.
 
-use crate::agent::{Extras, extras_in, extras_out};
+use crate::agent::{Extras, extras_in};
 use crate::fault::Fault;
-use crate::json::{FromJson, IntoJson, Json, JsonError};
-use crate::routing::{Ending, Names, Routing, routing_methods, written};
+use crate::json::{FromJson, IntoJson, Json};
+use crate::request::{Request, request_methods};
+use crate::routing::{Names, Routing, routing_methods};
 use crate::wire::{self, HistoryEntry};
 
 /// What a group's strategy may see: its pipelines, each as its own run last said.
@@ -121,84 +122,11 @@ pub struct GroupDecision {
 /// One pipeline to run.
 #[derive(Clone, Debug)]
 pub struct PipelineRequest {
-    kind: &'static str,
-    pipeline: String,
-    id: Option<String>,
-    input: Option<Result<String, JsonError>>,
-    reason: String,
-    follows: bool,
-    after: Vec<String>,
-    extra: Extras,
+    request: Request,
 }
 
 impl PipelineRequest {
-    /// Runs a pipeline.
-    pub fn route(pipeline: impl Into<String>) -> Self {
-        Self::of_kind("route", pipeline, "")
-    }
-
-    /// Runs a pipeline again.
-    pub fn retry(pipeline: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::of_kind("retry", pipeline, reason)
-    }
-
-    /// Notes that a pipeline was left out.
-    pub fn skip(pipeline: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::of_kind("skip", pipeline, reason)
-    }
-
-    /// Waits for an answer.
-    pub fn escalate(pipeline: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self::of_kind("escalate", pipeline, reason)
-    }
-
-    fn of_kind(kind: &'static str, pipeline: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self {
-            kind,
-            pipeline: pipeline.into(),
-            id: None,
-            input: None,
-            reason: reason.into(),
-            follows: false,
-            after: Vec::new(),
-            extra: Extras::new(),
-        }
-    }
-
-    /// The request's id: not that of another which runs or ended lately.
-    #[must_use]
-    pub fn id(mut self, id: impl Into<String>) -> Self {
-        self.id = Some(id.into());
-        self
-    }
-
-    /// What the pipeline is given, instead of the group's input.
-    #[must_use]
-    pub fn input(mut self, input: impl IntoJson) -> Self {
-        self.input = Some(input.into_json());
-        self
-    }
-
-    /// Why, for the history.
-    #[must_use]
-    pub fn reason(mut self, reason: impl Into<String>) -> Self {
-        self.reason = reason.into();
-        self
-    }
-
-    /// Starts when these have ended.
-    #[must_use]
-    pub fn after<Name: Into<String>>(mut self, requests: impl IntoIterator<Item = Name>) -> Self {
-        self.after.extend(requests.into_iter().map(Into::into));
-        self
-    }
-
-    /// Adds a named document.
-    #[must_use]
-    pub fn extra(mut self, name: impl Into<String>, document: Json) -> Self {
-        self.extra.push((name.into(), document));
-        self
-    }
+    request_methods!("a pipeline");
 }
 
 impl GroupDecision {
@@ -210,7 +138,7 @@ impl GroupDecision {
                 .enumerate()
                 .map(|(position, pipeline)| {
                     let mut request = PipelineRequest::route(pipeline);
-                    request.follows = position > 0;
+                    request.request.follows = position > 0;
                     request
                 }),
         )
@@ -237,32 +165,24 @@ impl GroupDecision {
 
     /// Ends the group well; its result is what the aggregator makes.
     pub fn end() -> Self {
-        Self::ending("completed", String::new(), None)
+        Self::ending(Routing::ending("completed", "", None))
     }
 
     /// Ends the group well, with a result of the strategy's own.
     pub fn end_with(output: impl IntoJson) -> Self {
-        Self::ending("completed", String::new(), Some(output.into_json()))
+        Self::ending(Routing::ending("completed", "", Some(output.into_json())))
     }
 
     /// Ends the group as failed.
     pub fn fail(reason: impl Into<String>) -> Self {
-        Self::ending("failed", reason.into(), None)
+        Self::ending(Routing::ending("failed", reason, None))
     }
 
-    fn ending(
-        status: &'static str,
-        reason: String,
-        output: Option<Result<String, JsonError>>,
-    ) -> Self {
-        let mut decision = Self::wait();
-        decision.routing.reason.clone_from(&reason);
-        decision.routing.end = Some(Ending {
-            status,
-            reason,
-            output,
-        });
-        decision
+    fn ending(routing: Routing) -> Self {
+        Self {
+            routing,
+            ..Self::wait()
+        }
     }
 
     /// Starts one more pipeline.
@@ -289,30 +209,24 @@ impl GroupDecision {
             number,
             self.start
                 .iter()
-                .map(|request| (&request.id, &request.pipeline)),
+                .map(|start| (&start.request.id, &start.request.target)),
         );
         let routing = self.routing.into_wire(&names)?;
         let mut after = Vec::new();
         let mut start = Vec::with_capacity(self.start.len());
-        for (position, request) in self.start.into_iter().enumerate() {
-            let id = names.at(position);
-            let mut waits_for = names.resolve_all(request.after);
-            if request.follows {
-                waits_for.push(names.at(position - 1));
-            }
-            if !waits_for.is_empty() {
-                after.push(wire::Dependency {
-                    step: id.clone(),
-                    after: waits_for,
-                });
-            }
+        for (position, pipeline) in self.start.into_iter().enumerate() {
+            let (request, dependency) =
+                pipeline
+                    .request
+                    .into_wire(&names, position, "a pipeline's input")?;
+            after.extend(dependency);
             start.push(wire::group_strategy::PipelineRequest {
-                id,
-                pipeline: request.pipeline,
-                input: written("a pipeline's input", request.input)?,
-                kind: request.kind.to_owned(),
+                id: request.id,
+                pipeline: request.target,
+                input: request.input,
+                kind: request.kind,
                 reason: request.reason,
-                extra: extras_out(request.extra),
+                extra: request.extra,
             });
         }
         Ok(wire::group_strategy::GroupDecision {

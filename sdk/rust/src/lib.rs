@@ -39,6 +39,7 @@ mod fault;
 mod group;
 pub mod host;
 mod json;
+mod request;
 mod routing;
 #[doc(hidden)]
 pub mod runtime;

@@ -58,6 +58,24 @@ pub(crate) struct WireRouting {
 }
 
 impl Routing {
+    /// The routing of a decision that ends everything.
+    pub(crate) fn ending(
+        status: &'static str,
+        reason: impl Into<String>,
+        output: Option<Result<String, JsonError>>,
+    ) -> Self {
+        let reason = reason.into();
+        Self {
+            reason: reason.clone(),
+            end: Some(Ending {
+                status,
+                reason,
+                output,
+            }),
+            ..Self::default()
+        }
+    }
+
     pub(crate) fn into_wire(self, names: &Names) -> Result<WireRouting, Fault> {
         let end = match self.end {
             None => None,
