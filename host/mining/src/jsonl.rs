@@ -9,8 +9,10 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 
 use serde::{Serialize, Serializer};
+use serde_json::ser::Formatter;
 
 use crate::event::{AttributeValue, ProcessEvent};
+use crate::terminals::acts_on_terminals;
 use crate::timestamp;
 use crate::xes::float_text;
 
@@ -41,7 +43,9 @@ pub fn write_jsonl<W: Write, E: Borrow<ProcessEvent>>(
     for event in events {
         let event = event.borrow();
         text.clear();
-        let written = serde_json::to_writer(&mut text, &JsonEvent::of(event))
+        let mut serializer = serde_json::Serializer::with_formatter(&mut text, Harmless);
+        let written = JsonEvent::of(event)
+            .serialize(&mut serializer)
             .map_err(io::Error::from)
             .and_then(|()| {
                 text.push(b'\n');
@@ -55,6 +59,30 @@ pub fn write_jsonl<W: Write, E: Borrow<ProcessEvent>>(
         lines += 1;
     }
     Ok(lines)
+}
+
+/// Compact, with everything in texts escaped that a terminal would act on; serde escapes the rest.
+struct Harmless;
+
+impl Formatter for Harmless {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(acts_on_terminals) {
+            let (plain, tail) = rest.split_at(at);
+            writer.write_all(plain.as_bytes())?;
+            let mut characters = tail.chars();
+            // All of them are below U+10000, so that four digits are enough.
+            if let Some(character) = characters.next() {
+                write!(writer, "\\u{:04x}", u32::from(character))?;
+            }
+            rest = characters.as_str();
+        }
+        writer.write_all(rest.as_bytes())
+    }
 }
 
 /// An event as JSON has it; the order of the fields is the order in the line.

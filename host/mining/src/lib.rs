@@ -16,6 +16,7 @@ pub mod online;
 pub mod timestamp;
 pub mod xes;
 
+mod terminals;
 mod xml;
 
 pub use event::{AttributeValue, Attributes, Case, CaseState, Cost, Lifecycle, ProcessEvent};

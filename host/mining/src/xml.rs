@@ -10,6 +10,8 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use crate::terminals::acts_on_terminals;
+
 /// What PM4Py's block reader decodes at once. A character across its border ends that reader.
 const BLOCK: u64 = 4096;
 /// When to hand the text over to the sink.
@@ -84,6 +86,7 @@ impl<W: Write> XmlText<W> {
                 self.replaced += 1;
                 self.wide(char::REPLACEMENT_CHARACTER);
             }
+            other if acts_on_terminals(other) => self.by_number(other),
             other => self.wide(other),
         }
     }
@@ -92,11 +95,15 @@ impl<W: Write> XmlText<W> {
     fn wide(&mut self, character: char) {
         let used = self.position() % BLOCK;
         if used + character.len_utf8() as u64 > BLOCK {
-            // Writing to a string cannot fail.
-            let _ = write!(self.pending, "&#{};", u32::from(character));
+            self.by_number(character);
         } else {
             self.pending.push(character);
         }
+    }
+
+    fn by_number(&mut self, character: char) {
+        // Writing to a string cannot fail.
+        let _ = write!(self.pending, "&#{};", u32::from(character));
     }
 
     /// Hands over what is pending once there is enough of it.
@@ -192,7 +199,7 @@ mod tests {
     #[test]
     fn what_xml_cannot_hold_is_shown_and_counted() {
         let (text, replaced) = escaped("a\0b\u{1b}c\u{1f}d\u{fffe}e\u{ffff}f\u{7f}\u{85}");
-        assert_eq!(text, "a␀b␛c␟d\u{fffd}e\u{fffd}f\u{7f}\u{85}");
+        assert_eq!(text, "a␀b␛c␟d\u{fffd}e\u{fffd}f&#127;&#133;");
         assert_eq!(replaced, 5);
     }
 

@@ -114,6 +114,29 @@ fn check_golden(name: &str, text: &str) {
 }
 
 #[test]
+fn nothing_that_a_terminal_would_act_on_is_written_as_it_is() {
+    let hostile = "\u{1b}[2J\u{9b}2J\u{7f}\u{202e}\u{2028}日";
+    let mut event = event(1, Lifecycle::Complete, 0);
+    event.resource = Some(hostile.to_owned());
+    let mut lines = Vec::new();
+    write_jsonl(&mut lines, [&event]).unwrap();
+    let line = String::from_utf8(lines).unwrap();
+    let read: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(read["resource"], hostile);
+    let mut case = sample().remove(0);
+    case.events = vec![event];
+    let mut xes = Vec::new();
+    write_xes(&mut xes, &LogHead::default(), [case]).unwrap();
+    for text in [line, String::from_utf8(xes).unwrap()] {
+        assert!(text.contains('日'));
+        let harmful = |found: char| {
+            (found.is_control() && found != '\n') || matches!(found, '\u{202e}' | '\u{2028}')
+        };
+        assert!(!text.contains(harmful), "{text:?}");
+    }
+}
+
+#[test]
 fn a_log_looks_like_the_golden_file() {
     let (text, written) = to_text(sample());
     check_golden("sample.xes", &text);
