@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::settings::positive;
+
 /// Runs multi-agent pipelines durably, every agent a sandboxed WebAssembly component.
 #[derive(Debug, Parser)]
 #[command(name = "menagerie", version, propagate_version = true)]
@@ -36,10 +38,10 @@ pub(crate) struct SettingArguments {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) licence: Option<PathBuf>,
     /// Guest calls that run at once
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", value_parser = positive)]
     pub(crate) slots: Option<usize>,
     /// Guest calls that wait for a slot at once
-    #[arg(long, global = true, value_name = "N")]
+    #[arg(long, global = true, value_name = "N", value_parser = positive)]
     pub(crate) queue: Option<usize>,
     /// The settings file
     #[arg(long, global = true, value_name = "FILE")]
@@ -80,6 +82,29 @@ pub(crate) enum Command {
     Config(ConfigArguments),
     /// Check that everything the host needs is there
     Doctor(DoctorArguments),
+}
+
+impl Command {
+    /// Whether a program reads the answer, and a failure is one, too.
+    pub(crate) fn answers_json(&self) -> bool {
+        match self {
+            Self::Demo(demo) => demo.json,
+            Self::Run(run) => run.json,
+            Self::Resume(resume) => resume.json,
+            Self::Cancel(cancel) => cancel.json,
+            Self::Answer(answer) => answer.answer.options().json,
+            Self::Runs(runs) => runs.json,
+            Self::Show(show) => show.json,
+            Self::Events(events) => events.json,
+            Self::Replay(replay) => replay.json,
+            Self::Check(check) => check.json,
+            Self::Build(build) => build.json,
+            Self::Inspect(inspect) => inspect.json,
+            Self::Config(config) => config.json,
+            Self::Doctor(doctor) => doctor.json,
+            Self::Export(_) | Self::Schema => false,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -132,6 +157,9 @@ pub(crate) struct CancelArguments {
 }
 
 #[derive(Debug, Args)]
+#[command(
+    override_usage = "menagerie answer [OPTIONS] <RUN> retry|skip|reroute AGENT|abort|continue"
+)]
 pub(crate) struct AnswerArguments {
     /// The run's id, or `last`
     pub(crate) run: String,
@@ -183,17 +211,43 @@ pub(crate) enum AnswerArgument {
     },
 }
 
+impl AnswerArgument {
+    /// What may stand behind every answer.
+    pub(crate) fn options(&self) -> &AnswerOptions {
+        match self {
+            Self::Retry { options, .. }
+            | Self::Skip { options }
+            | Self::Reroute { options, .. }
+            | Self::Abort { options }
+            | Self::Continue { options } => options,
+        }
+    }
+}
+
+/// How a run can stand, as stores name it.
+const STATUSES: [&str; 9] = [
+    "queued",
+    "running",
+    "waiting",
+    "pausing",
+    "paused",
+    "parked",
+    "completed",
+    "failed",
+    "cancelled",
+];
+
 #[derive(Debug, Args)]
 pub(crate) struct RunsArguments {
-    /// Only runs of this status, such as `waiting`
-    #[arg(long)]
+    /// Only runs of this status
+    #[arg(long, value_parser = STATUSES)]
     pub(crate) status: Option<String>,
     /// Only runs of this flow
     #[arg(long)]
     pub(crate) flow: Option<String>,
     /// How many, the newest first
-    #[arg(long, default_value_t = 20)]
-    pub(crate) limit: usize,
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) limit: u32,
     /// Print a JSON list
     #[arg(long)]
     pub(crate) json: bool,

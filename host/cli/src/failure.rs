@@ -2,44 +2,80 @@
 
 use std::process::ExitCode;
 
+use menagerie_orchestration::flow_file::Problem;
+use serde_json::json;
+
+use crate::output::err_in_colours;
+use crate::terminal::diagnostics::render_problems;
+use crate::terminal::text::safe_text;
+
+/// The run failed.
+pub(crate) const FAILED: u8 = 1;
+/// Wrong use, or a file that is not what it should be.
+pub(crate) const WRONG_USE: u8 = 2;
+/// The run waits for somebody.
+pub(crate) const WAITING: u8 = 3;
+/// Interrupted: the run goes on when it is resumed.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// Something that ends the command without a run's own outcome.
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: u8,
-    /// Printed as it stands.
+    /// For a person; nothing in it acts on a terminal but colours of the host's own.
     text: String,
+    /// What is wrong in a file, place by place.
+    problems: Vec<Problem>,
 }
 
 impl Failure {
     /// Wrong use, or a file that is not what it should be.
     pub(crate) fn usage(message: impl std::fmt::Display) -> Self {
         Self {
-            code: 2,
-            text: format!("error: {message}"),
+            code: WRONG_USE,
+            text: format!("error: {}", safe_text(&message.to_string())),
+            problems: Vec::new(),
         }
     }
 
-    /// A rendered diagnostic about a file.
-    pub(crate) fn rendered(text: String) -> Self {
-        Self { code: 2, text }
+    /// Problems of a file, shown at their places.
+    pub(crate) fn in_file(name: &str, text: &str, problems: Vec<Problem>) -> Self {
+        Self {
+            code: WRONG_USE,
+            text: render_problems(name, text, &problems),
+            problems,
+        }
     }
 
     /// The host, or what it stands on, failed.
     pub(crate) fn host(what: &str, error: impl Into<anyhow::Error>) -> Self {
-        Self {
-            code: 2,
-            text: format!("error: {what}: {}", chain(error.into().as_ref())),
+        Self::usage(format!("{what}: {}", chain(error.into().as_ref())))
+    }
+
+    /// What is printed, as part of something else.
+    pub(crate) fn message(&self) -> &str {
+        let text = self.text.trim_end();
+        text.strip_prefix("error: ").unwrap_or(text)
+    }
+
+    /// What is wrong in a file; empty when the failure is about something else.
+    pub(crate) fn problems(&self) -> &[Problem] {
+        &self.problems
+    }
+
+    /// Prints it on standard error, and for a program one document on standard output as well.
+    pub(crate) fn report(&self, json: bool) -> ExitCode {
+        err_in_colours(self.text.trim_end());
+        if json {
+            let mut error = json!({"exit_code": self.code});
+            if self.problems.is_empty() {
+                error["message"] = json!(self.message());
+            } else {
+                error["message"] = json!("the file is not what it should be");
+                error["problems"] = json!(self.problems);
+            }
+            println!("{}", json!({"error": error}));
         }
-    }
-
-    /// What is printed.
-    pub(crate) fn text(&self) -> &str {
-        &self.text
-    }
-
-    /// Prints it on standard error.
-    pub(crate) fn report(&self) -> ExitCode {
-        eprintln!("{}", self.text.trim_end());
         ExitCode::from(self.code)
     }
 }

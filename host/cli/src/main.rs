@@ -2,6 +2,10 @@
 //!
 //! `0` done, `1` the run failed, `2` wrong use or a bad file, `3` the run waits, `130` interrupted.
 
+// First, for its `println!` and `eprintln!` to be everybody's.
+#[macro_use]
+mod output;
+
 mod arguments;
 mod commands;
 mod failure;
@@ -15,7 +19,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::arguments::{Arguments, Command};
-use crate::failure::Failure;
+use crate::failure::{Failure, WRONG_USE};
 use crate::settings::Settings;
 
 fn main() -> ExitCode {
@@ -24,15 +28,16 @@ fn main() -> ExitCode {
         Err(error) => {
             // Help and version are answers, everything else is wrong use; clap prints both.
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            return ExitCode::from(if error.use_stderr() { WRONG_USE } else { 0 });
         }
     };
+    let json = arguments.command.answers_json();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => return Failure::host("the host cannot start", error).report(),
+        Err(error) => return Failure::host("the host cannot start", error).report(json),
     };
     // On a worker rather than here: a run's loop and the guest that it calls then share a thread, and
     // neither has to be woken by the other's.
@@ -44,7 +49,7 @@ fn main() -> ExitCode {
     runtime.shutdown_background();
     match outcome {
         Ok(code) => code,
-        Err(failure) => failure.report(),
+        Err(failure) => failure.report(json),
     }
 }
 

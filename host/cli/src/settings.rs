@@ -166,7 +166,8 @@ impl Settings {
     }
 }
 
-fn positive(text: &str) -> Result<usize, String> {
+/// A number of which none makes no sense.
+pub(crate) fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err(format!("found `{text}`, expected a whole number from 1")),
         Ok(number) => Ok(number),

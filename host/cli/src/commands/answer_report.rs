@@ -8,6 +8,7 @@ use menagerie_orchestration::event::{Event, Recorded};
 use menagerie_orchestration::run::{Run, RunStatus};
 use serde_json::{Value, json};
 
+use crate::failure::{FAILED, INTERRUPTED, WAITING};
 use crate::terminal::text::{duration_ms, fuel, microseconds, safe_line, safe_text};
 
 /// A run and why its driving stopped.
@@ -55,10 +56,10 @@ pub(crate) fn print(finished: &Finished<'_>, json: bool) -> ExitCode {
         print_summary(finished);
     }
     match (finished.stopped, status) {
-        (Stopped::Parked, _) => ExitCode::from(130),
+        (Stopped::Parked, _) => ExitCode::from(INTERRUPTED),
         (_, RunStatus::Completed) => ExitCode::SUCCESS,
-        (Stopped::Waiting, _) => ExitCode::from(3),
-        _ => ExitCode::from(1),
+        (Stopped::Waiting, _) => ExitCode::from(WAITING),
+        _ => ExitCode::from(FAILED),
     }
 }
 

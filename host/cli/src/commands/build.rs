@@ -12,6 +12,12 @@ use crate::terminal::build_view::BuildView;
 
 pub(crate) async fn build(arguments: BuildArguments) -> Result<ExitCode, Failure> {
     let json = arguments.json;
+    if !arguments.dir.join("Cargo.toml").is_file() {
+        return Err(Failure::usage(format!(
+            "{} is not the folder of a plugin: found no Cargo.toml in it, expected that of a package or of a workspace",
+            arguments.dir.display()
+        )));
+    }
     let built = blocking(move || {
         let builder = Builder::new(BuilderOptions {
             components_dir: arguments.output.clone(),

@@ -1,5 +1,6 @@
 //! `menagerie check` and `menagerie schema`: is a flow file good, before anything runs?
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,15 +10,14 @@ use menagerie_orchestration::flow_file::Problem;
 use menagerie_sandbox::{
     CallSpec, Catalogue, Ended, Invocation, MemoryCallLog, NoHistory, NoObserver, Reply, Request,
 };
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::CheckArguments;
-use crate::commands::open;
-use crate::commands::run::{FlowFile, assemble_file, finder, plugin_use, read_flow};
+use crate::commands::run::{FlowFile, finder, plugin_use, prepare, read_flow};
 use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::terminal::diagnostics::{problem_at, problem_at_start, render_problems};
+use crate::terminal::diagnostics::{problem_at, problem_at_start};
 use crate::terminal::text::safe_line;
 
 /// A plugin that needs longer to look at its configuration is broken.
@@ -27,40 +27,37 @@ pub(crate) async fn check(
     settings: &Settings,
     arguments: CheckArguments,
 ) -> Result<ExitCode, Failure> {
-    let path = &arguments.flow;
-    let name = path.display().to_string();
-    if arguments.json {
+    let name = arguments.flow.display().to_string();
+    match checked(settings, &arguments.flow).await {
         // Problems are data here, not a message for a person.
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Failure::usage(format!("the flow file {name} cannot be read: {error}"))
-        })?;
-        if let Err(problems) = menagerie_orchestration::flow_file::parse(&text) {
+        Err(failure) if arguments.json && !failure.problems().is_empty() => {
             println!(
                 "{}",
-                json!({"flow": name, "ok": false, "problems": problems_json(&problems)})
+                json!({"flow": name, "ok": false, "problems": failure.problems()})
             );
-            return Ok(ExitCode::from(2));
+            Ok(ExitCode::from(2))
+        }
+        Err(failure) => Err(failure),
+        Ok(_) if arguments.json => {
+            println!("{}", json!({"flow": name, "ok": true, "problems": []}));
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(assembled) => {
+            print(&name, &assembled);
+            Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Everything that can be looked at before a run: the file, its plugins, their configurations.
+async fn checked(settings: &Settings, path: &Path) -> Result<Assembled, Failure> {
     let file = read_flow(path)?;
     let folders = finder(settings, path, &file.parsed.flow).await?;
-    let catalogue = open::catalogue(settings)?;
-    let assembled = assemble_file(settings, &catalogue, &file, &folders)?;
-    let problems = config_problems(&catalogue, &file, &assembled).await?;
-    if arguments.json {
-        let ok = problems.is_empty();
-        println!(
-            "{}",
-            json!({"flow": name, "ok": ok, "problems": problems_json(&problems)})
-        );
-        return Ok(ExitCode::from(if ok { 0 } else { 2 }));
-    }
-    if !problems.is_empty() {
-        return Err(Failure::rendered(render_problems(
-            &file.name, &file.text, &problems,
-        )));
-    }
-    println!("{name} is good: {}", summary(&assembled));
+    Ok(prepare(settings, file, &folders).await?.assembled)
+}
+
+fn print(name: &str, assembled: &Assembled) {
+    println!("{} is good: {}", safe_line(name), summary(assembled));
     for (role, part) in &assembled.parts {
         let manifest = part.plugin.manifest();
         println!(
@@ -70,11 +67,6 @@ pub(crate) async fn check(
             part.plugin.digest()
         );
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn problems_json(problems: &[Problem]) -> Value {
-    serde_json::to_value(problems).unwrap_or(Value::Null)
 }
 
 fn summary(assembled: &Assembled) -> String {

@@ -58,7 +58,7 @@ fn engine(settings: &Settings) -> Finding {
         Err(failure) => Finding {
             what: "sandbox",
             good: false,
-            said: failure.text().to_owned(),
+            said: failure.message().to_owned(),
         },
     }
 }
@@ -78,7 +78,7 @@ fn licence(settings: &Settings) -> Finding {
         Err(failure) => Finding {
             what: "licence",
             good: false,
-            said: failure.text().to_owned(),
+            said: failure.message().to_owned(),
         },
     }
 }
@@ -118,7 +118,7 @@ async fn store(settings: &Settings, verify: bool) -> Vec<Finding> {
     };
     let host = match open::host(settings, "doctor") {
         Ok(host) => host,
-        Err(failure) => return vec![bad(failure.text().to_owned())],
+        Err(failure) => return vec![bad(failure.message().to_owned())],
     };
     if !verify {
         return vec![Finding {

@@ -12,6 +12,7 @@ use crate::arguments::{ExportArguments, ExportFormat};
 use crate::commands::open;
 use crate::failure::Failure;
 use crate::mining_events::{self, PluginNames};
+use crate::output::StandardOutput;
 use crate::settings::Settings;
 
 /// Runs listed at once.
@@ -70,7 +71,7 @@ fn write(
         Some(path) => Box::new(File::create(path).map_err(|error| {
             Failure::usage(format!("{} cannot be written: {error}", path.display()))
         })?),
-        None => Box::new(std::io::stdout().lock()),
+        None => Box::new(StandardOutput),
     };
     let mut sink = BufWriter::new(sink);
     let count: usize = cases.iter().map(|case| case.events.len()).sum();
@@ -91,7 +92,7 @@ fn write(
             write_jsonl(&mut sink, events).map_err(|error| failed(error.into()))?;
         }
     }
-    sink.flush()?;
+    sink.flush().map_err(|error| failed(error.into()))?;
     if let Some(path) = output {
         eprintln!("{runs} runs, {count} events: {}", path.display());
     }

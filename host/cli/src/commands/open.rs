@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use menagerie_executor::{GateConfig, Host, HostParts, SystemClock};
-use menagerie_journal::{Options, Page, RunFilter, RunKey, SqliteJournal};
+use menagerie_journal::{Error, Options, Page, RunFilter, RunKey, SqliteJournal};
 use menagerie_sandbox::{Catalogue, Engine, EngineConfig};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 use crate::settings::Settings;
 
 /// How often a run's inbox is looked into.
@@ -16,7 +16,16 @@ const INBOX_INTERVAL: Duration = Duration::from_millis(50);
 /// A host over the store of the settings.
 pub(crate) fn host(settings: &Settings, command: &str) -> Result<Host, Failure> {
     let options = Options::new(format!("menagerie {command}"));
-    let journal = SqliteJournal::open(&settings.data.value, &options)?;
+    let folder = &settings.data.value;
+    let journal = SqliteJournal::open(folder, &options).map_err(|error| match error {
+        // The others say by themselves that it is about the store.
+        Error::Io { .. } => Failure::usage(format!(
+            "the store {} cannot be opened: {}",
+            folder.display(),
+            chain(&error)
+        )),
+        error => error.into(),
+    })?;
     Ok(Host::new(HostParts {
         journal: Arc::new(journal),
         clock: Arc::new(SystemClock::default()),
@@ -50,10 +59,22 @@ pub(crate) async fn run_key(host: &Host, named: &str) -> Result<RunKey, Failure>
         let rows = host.journal().runs(RunFilter::default(), page).await?.rows;
         return match rows.into_iter().next() {
             Some(row) => Ok(row.key),
-            None => Err(Failure::usage("the store has no run yet")),
+            None => Err(Failure::usage(
+                "the store has no run yet: begin one with `menagerie demo` or `menagerie run FLOW`, or name another store with --data",
+            )),
         };
     }
+    if named.is_empty() {
+        return Err(Failure::usage(
+            "found an empty run id, expected one of those that `menagerie runs` lists, or `last`",
+        ));
+    }
     let key = RunKey::in_default(named);
-    host.journal().run(&key).await?;
-    Ok(key)
+    match host.journal().run(&key).await {
+        Ok(_) => Ok(key),
+        Err(Error::UnknownRun { .. }) => Err(Failure::usage(format!(
+            "there is no run `{named}` in the store: `menagerie runs` lists those that are there, --data names another store"
+        ))),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
-use menagerie_journal::{Page, RunFilter};
+use menagerie_executor::Host;
+use menagerie_journal::{Page, RunFilter, RunRow};
 
 use crate::arguments::ResumeArguments;
 use crate::commands::open;
 use crate::commands::run::drive_on;
-use crate::failure::Failure;
+use crate::failure::{FAILED, Failure, INTERRUPTED, WAITING};
 use crate::settings::Settings;
 
 /// Runs looked at in one go.
@@ -22,18 +23,10 @@ pub(crate) async fn resume(
         let key = open::run_key(&host, named).await?;
         return drive_on(settings, &host, &key, arguments.json).await;
     }
-    let filter = RunFilter {
-        ended: Some(false),
-        ..RunFilter::default()
-    };
-    let page = Page {
-        after: None,
-        limit: PAGE,
-    };
-    let rows = host.journal().runs(filter, page).await?.rows;
-    let mut worst = 0;
     let mut resumed = 0;
-    for row in rows.iter().rev() {
+    let mut outcome = ExitCode::SUCCESS;
+    // The oldest first.
+    for row in unfinished(&host).await?.into_iter().rev() {
         // What waits for a person, or is driven by somebody, has nothing to go on with here.
         if matches!(&*row.status.text, "waiting" | "paused") {
             eprintln!("run {} is {}: left as it is", row.key, row.status.text);
@@ -48,10 +41,58 @@ pub(crate) async fn resume(
         }
         resumed += 1;
         let code = drive_on(settings, &host, &row.key, arguments.json).await?;
-        worst = worst.max(u8::from(code != ExitCode::SUCCESS));
+        if code == ExitCode::from(INTERRUPTED) {
+            // Whoever interrupts means all of them.
+            return Ok(code);
+        }
+        outcome = worse(outcome, code);
     }
     if resumed == 0 {
         eprintln!("nothing was cut off");
     }
-    Ok(ExitCode::from(worst))
+    Ok(outcome)
+}
+
+/// Every run that has not ended, the newest first.
+async fn unfinished(host: &Host) -> Result<Vec<RunRow>, Failure> {
+    let filter = RunFilter {
+        ended: Some(false),
+        ..RunFilter::default()
+    };
+    let mut rows = Vec::new();
+    let mut page = Page {
+        after: None,
+        limit: PAGE,
+    };
+    loop {
+        let found = host.journal().runs(filter.clone(), page).await?;
+        rows.extend(found.rows);
+        match found.next {
+            Some(next) => page.after = Some(next),
+            None => return Ok(rows),
+        }
+    }
+}
+
+/// A run that failed counts more than one that waits, and that more than one that is done.
+fn worse(one: ExitCode, other: ExitCode) -> ExitCode {
+    let order = [ExitCode::from(FAILED), ExitCode::from(WAITING)];
+    order
+        .into_iter()
+        .find(|code| *code == one || *code == other)
+        .unwrap_or(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_runs_end_with_the_worst_of_their_codes() {
+        let [done, failed, waiting] = [0, FAILED, WAITING].map(ExitCode::from);
+        assert_eq!(worse(done, done), done);
+        assert_eq!(worse(done, waiting), waiting);
+        assert_eq!(worse(waiting, failed), failed);
+        assert_eq!(worse(failed, done), failed);
+    }
 }

@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 use crate::arguments::RunArguments;
 use crate::commands::answer_report::{self, Finished};
 use crate::commands::{check, open};
-use crate::failure::{Failure, chain};
+use crate::failure::{Failure, INTERRUPTED, chain};
 use crate::plugins::{Folders, repository};
 use crate::settings::Settings;
-use crate::terminal::diagnostics::{problem_at, problem_at_start, render_problems};
+use crate::terminal::diagnostics::{problem_at, problem_at_start};
 use crate::terminal::live::LiveView;
 
 /// A flow file as it was read.
@@ -66,15 +66,14 @@ pub(crate) struct Begin {
 /// With every problem of it, each with its place.
 pub(crate) fn read_flow(path: &Path) -> Result<FlowFile, Failure> {
     let name = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::usage(format!("the flow file {name} cannot be read: {error}")))?;
+    let text = read_text(path, "the flow file")?;
     match flow_file::parse(&text) {
         Ok(parsed) => Ok(FlowFile {
             name,
             text: text.into(),
             parsed,
         }),
-        Err(problems) => Err(Failure::rendered(render_problems(&name, &text, &problems))),
+        Err(problems) => Err(Failure::in_file(&name, &text, problems)),
     }
 }
 
@@ -108,9 +107,7 @@ pub(crate) async fn prepare(
     let assembled = assemble_file(settings, &catalogue, &file, finder)?;
     let problems = check::config_problems(&catalogue, &file, &assembled).await?;
     if !problems.is_empty() {
-        return Err(Failure::rendered(render_problems(
-            &file.name, &file.text, &problems,
-        )));
+        return Err(Failure::in_file(&file.name, &file.text, problems));
     }
     Ok(Prepared {
         catalogue,
@@ -129,7 +126,7 @@ pub(crate) fn assemble_file(
     let flow = Arc::new(file.parsed.flow.clone());
     assemble(catalogue, flow, file.text.clone(), finder, entitlements).map_err(|errors| {
         let problems: Vec<Problem> = errors.iter().map(|error| placed(file, error)).collect();
-        Failure::rendered(render_problems(&file.name, &file.text, &problems))
+        Failure::in_file(&file.name, &file.text, problems)
     })
 }
 
@@ -210,15 +207,21 @@ fn shortened(text: &str) -> String {
     }
 }
 
-fn read_input_file(flow: &Flow, file: &str) -> Result<Value, Failure> {
-    let bytes = std::fs::read(file)
-        .map_err(|error| Failure::usage(format!("the input {file} cannot be read: {error}")))?;
-    let text = String::from_utf8(bytes).map_err(|error| {
+/// A file that a person wrote.
+fn read_text(path: &Path, what: &str) -> Result<String, Failure> {
+    let name = path.display();
+    let bytes = std::fs::read(path)
+        .map_err(|error| Failure::usage(format!("{what} {name} cannot be read: {error}")))?;
+    String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         Failure::usage(format!(
-            "{file}: byte {at} is no UTF-8; expected a text file"
+            "{what} {name} is no text: byte {at} is no UTF-8; expected a text file"
         ))
-    })?;
+    })
+}
+
+fn read_input_file(flow: &Flow, file: &str) -> Result<Value, Failure> {
+    let text = read_text(Path::new(file), "the input")?;
     match (serde_json::from_str::<Value>(&text), &flow.input.text_field) {
         (Ok(value), _) => Ok(value),
         (Err(_), Some(field)) => {
@@ -319,7 +322,7 @@ fn interrupt(host: &Host, run: String) -> tokio::task::JoinHandle<()> {
         eprintln!("interrupted: parking the run; once more to end at once");
         if tokio::signal::ctrl_c().await.is_ok() {
             eprintln!("the run goes on with: menagerie resume {run}");
-            std::process::exit(130);
+            std::process::exit(INTERRUPTED.into());
         }
     })
 }

@@ -16,6 +16,7 @@ pub(crate) async fn runs(
     arguments: RunsArguments,
 ) -> Result<ExitCode, Failure> {
     let host = open::host(settings, "runs")?;
+    let filtered = arguments.status.is_some() || arguments.flow.is_some();
     let filter = RunFilter {
         status: arguments.status,
         flow: arguments.flow,
@@ -23,7 +24,7 @@ pub(crate) async fn runs(
     };
     let page = Page {
         after: None,
-        limit: arguments.limit,
+        limit: usize::try_from(arguments.limit).unwrap_or(usize::MAX),
     };
     let rows = host.journal().runs(filter, page).await?.rows;
     if arguments.json {
@@ -32,7 +33,8 @@ pub(crate) async fn runs(
         return Ok(ExitCode::SUCCESS);
     }
     if rows.is_empty() {
-        eprintln!("no runs in {}", settings.data.value.display());
+        let which = if filtered { "no such runs" } else { "no runs" };
+        eprintln!("{which} in {}", settings.data.value.display());
         return Ok(ExitCode::SUCCESS);
     }
     println!(

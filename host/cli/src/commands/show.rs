@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use menagerie_journal::RunKey;
+use menagerie_orchestration::document::Document;
 use menagerie_orchestration::event::{CallFacts, Event, Recorded, StepResult};
 use menagerie_orchestration::run::Run;
 use menagerie_orchestration::run::step::StepStatus;
@@ -40,6 +41,8 @@ struct Row<'event> {
     attempt: u32,
     outcome: String,
     call: &'event CallFacts,
+    /// The lines that were kept, as the journal has them.
+    log: Option<&'event Value>,
 }
 
 fn rows(events: &[(u64, Recorded)]) -> Vec<Row<'_>> {
@@ -57,8 +60,10 @@ fn row_of(recorded: &Recorded) -> Option<Row<'_>> {
             attempt,
             result,
             call,
+            log,
             ..
         } => Some(Row {
+            log: log.as_ref().map(Document::value),
             name: id,
             agent,
             attempt: *attempt,
@@ -72,8 +77,10 @@ fn row_of(recorded: &Recorded) -> Option<Row<'_>> {
             attempt,
             answer,
             call,
+            log,
             ..
         } => Some(Row {
+            log: log.as_ref().map(Document::value),
             name: "decision",
             agent: "orchestrator",
             attempt: *attempt,
@@ -87,8 +94,10 @@ fn row_of(recorded: &Recorded) -> Option<Row<'_>> {
             attempt,
             failure,
             call,
+            log,
             ..
         } => Some(Row {
+            log: log.as_ref().map(Document::value),
             name: "decision",
             agent: "orchestrator",
             attempt: *attempt,
@@ -256,6 +265,7 @@ fn as_json(key: &RunKey, run: &Run, events: &[(u64, Recorded)]) -> Value {
                 "attempt": row.attempt,
                 "outcome": row.outcome,
                 "call": row.call,
+                "log": row.log.cloned().unwrap_or_else(|| json!([])),
             })
         })
         .collect();

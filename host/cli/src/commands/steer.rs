@@ -87,7 +87,12 @@ pub(crate) async fn answer(
         return drive_on(settings, &host, &key, options.json).await;
     }
     wait_for(&host, &key, &id).await?;
-    println!("run {key} has the answer, and goes on where it is being driven");
+    if options.json {
+        // Where it is being driven it has its own end; what is known here is that it was answered.
+        println!("{}", json!({"run": key.to_string(), "status": "answered"}));
+    } else {
+        println!("run {key} has the answer, and goes on where it is being driven");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

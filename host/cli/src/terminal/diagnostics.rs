@@ -8,7 +8,7 @@ use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode,
 };
 
-use crate::terminal::text::safe_line;
+use crate::terminal::text::{is_harmful, safe_line};
 
 /// A problem at a place, in words that are whole by themselves.
 pub(crate) fn problem_at(place: Position, message: String) -> Problem {
@@ -82,7 +82,8 @@ pub(crate) fn render_problems(name: &str, text: &str, problems: &[Problem]) -> S
     }
     let count = problems.len();
     rendered.push_str(&format!(
-        "error: {name}: {count} problem{}\n",
+        "error: {}: {count} problem{}\n",
+        safe_line(name),
         if count == 1 { "" } else { "s" }
     ));
     rendered
@@ -91,13 +92,14 @@ pub(crate) fn render_problems(name: &str, text: &str, problems: &[Problem]) -> S
 fn plain(name: &str, problem: &Problem) -> String {
     if problem.expected.is_empty() {
         return format!(
-            "{name}:{}:{}: {}",
+            "{}:{}:{}: {}",
+            safe_line(name),
             problem.line,
             problem.column,
             safe_line(&problem.message)
         );
     }
-    problem.in_file(name).to_string()
+    safe_line(&problem.in_file(name).to_string())
 }
 
 fn render_pretty(name: &str, text: &str, problem: &Problem, out: &mut String) -> fmt::Result {
@@ -108,21 +110,55 @@ fn render_pretty(name: &str, text: &str, problem: &Problem, out: &mut String) ->
     };
     let shown = Shown {
         head: safe_line(&problem.message),
-        label,
-        help: problem.help.clone(),
+        label: safe_line(&label),
+        help: problem.help.as_deref().map(safe_line),
         span: problem.span.clone(),
         // A terminal must not act on what stands in somebody's file.
-        source: NamedSource::new(name, escaped_source(text)),
+        source: NamedSource::new(safe_line(name), harmless_source(text)),
     };
     GraphicalReportHandler::new_themed(GraphicalTheme::unicode()).render_report(out, &shown)
 }
 
-/// The text with every control character but newline and tab replaced by one of the same length.
-fn escaped_source(text: &str) -> String {
-    let harmless = |character: char| match character {
-        '\n' | '\t' | '\r' => character,
-        _ if character.is_control() && character.len_utf8() == 1 => '?',
-        _ => character,
-    };
-    text.chars().map(harmless).collect()
+/// The text with question marks, as many as it has bytes, for everything that a terminal would act
+/// on: places within it stay where they are.
+fn harmless_source(text: &str) -> String {
+    let mut harmless = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' | '\t' => harmless.push(character),
+            _ if is_harmful(character) => {
+                harmless.extend(std::iter::repeat_n('?', character.len_utf8()));
+            }
+            _ => harmless.push(character),
+        }
+    }
+    harmless
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_made_harmless_keeps_its_places() {
+        let text = "a\x1b[2Jb\u{9b}c\u{202e}d\r\né";
+        let shown = harmless_source(text);
+        assert_eq!(shown, "a?[2Jb??c???d?\né");
+        assert_eq!(shown.len(), text.len());
+    }
+
+    #[test]
+    fn what_stands_in_a_box_cannot_act_on_the_terminal() {
+        let hostile = "\x1b]0;title\x07\u{9b}2J";
+        let text = format!("name = '{hostile}'\n");
+        let mut problem = problem_at_start(format!("found {hostile}"));
+        problem.expected = hostile.to_owned();
+        problem.help = Some(hostile.to_owned());
+        let mut shown = String::new();
+        render_pretty(hostile, &text, &problem, &mut shown).unwrap_or_default();
+        // The box has colours of its own; titles, bells and the short form of the introducer it has not.
+        assert!(!shown.contains(['\u{9b}', '\x07']), "{shown:?}");
+        assert!(!shown.contains("\x1b]"), "{shown:?}");
+        assert!(!plain(hostile, &problem).contains(char::is_control));
+    }
 }

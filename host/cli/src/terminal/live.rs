@@ -13,7 +13,7 @@ use menagerie_orchestration::run::Run;
 use menagerie_orchestration::run::step::StepStatus;
 
 use crate::commands::events::line;
-use crate::terminal::text::{fuel, microseconds, safe_line};
+use crate::terminal::text::{fuel, microseconds, safe_line, shortened};
 
 /// How wide the column of names is.
 const NAMES: usize = 20;
@@ -71,7 +71,7 @@ impl Screen {
         let bar = steps.entry(of).or_insert_with(|| {
             let bar = bars.add(ProgressBar::new_spinner());
             bar.set_style(running());
-            bar.set_prefix(format!("{:<NAMES$}", safe_line(name)));
+            bar.set_prefix(format!("{:<NAMES$}", shortened(name, NAMES)));
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });

@@ -1,27 +1,51 @@
 //! Figures and foreign text, fit for a terminal.
 
+use std::fmt::Write as _;
+
 /// One line of text from outside, with everything escaped that a terminal would act on.
 pub(crate) fn safe_line(text: &str) -> String {
-    escape(text, false)
+    escape(text, is_harmful)
 }
 
 /// Text from outside that may have several lines.
 pub(crate) fn safe_text(text: &str) -> String {
-    escape(text, true)
+    escape(text, |character| {
+        is_harmful(character) && !matches!(character, '\n' | '\t')
+    })
 }
 
-fn escape(text: &str, keep_newlines: bool) -> String {
+/// The first characters of a text, made one line; `…` stands for the rest.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    let safe = safe_line(text);
+    if safe.chars().count() <= most {
+        return safe;
+    }
+    let shown: String = safe.chars().take(most.saturating_sub(1)).collect();
+    format!("{shown}…")
+}
+
+/// Controls, the marks that reorder what is shown, and what breaks lines unseen.
+pub(crate) fn is_harmful(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            '\u{61c}'
+                | '\u{200e}'
+                | '\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2066}'..='\u{2069}'
+        )
+}
+
+/// Writes what is harmful as `\u001b`, which is also how JSON writes it.
+fn escape(text: &str, harmful: impl Fn(char) -> bool) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
-        match character {
-            '\n' | '\t' if keep_newlines => safe.push(character),
-            // Controls, and the marks that reorder what is shown.
-            _ if character.is_control()
-                || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-            {
-                safe.extend(character.escape_unicode());
-            }
-            _ => safe.push(character),
+        if harmful(character) {
+            // All of them are below U+10000. Writing to a string cannot fail.
+            let _ = write!(safe, "\\u{:04x}", u32::from(character));
+        } else {
+            safe.push(character);
         }
     }
     safe
@@ -80,15 +104,39 @@ pub(crate) fn instant(milliseconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
     use super::*;
 
     #[test]
     fn what_a_terminal_would_act_on_is_shown_escaped() {
         assert_eq!(
-            safe_line("a\x1b[31mred\nb\u{202e}"),
-            "a\\u{1b}[31mred\\u{a}b\\u{202e}"
+            safe_line("a\x1b[31mred\nb\u{202e}\u{9b}2J\x7f"),
+            "a\\u001b[31mred\\u000ab\\u202e\\u009b2J\\u007f"
         );
-        assert_eq!(safe_text("a\nb\r"), "a\nb\\u{d}");
+        assert_eq!(safe_text("a\nb\r\tc"), "a\nb\\u000d\tc");
+        assert_eq!(
+            safe_line("Ünïcode stays, 日本 too: →"),
+            "Ünïcode stays, 日本 too: →"
+        );
+    }
+
+    #[test]
+    fn a_json_document_made_safe_is_the_same_document() {
+        let document = serde_json::json!({"na\u{9b}me": "\u{202e}\x1b[2J\x7f\n\u{2028}\"\\"});
+        for text in [document.to_string(), format!("{document:#}")] {
+            let safe = safe_text(&text);
+            assert!(!safe.contains(['\u{9b}', '\u{202e}', '\x7f']), "{safe}");
+            let read: serde_json::Value = serde_json::from_str(&safe).unwrap();
+            assert_eq!(read, document);
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_to_its_column() {
+        assert_eq!(shortened("short", 5), "short");
+        assert_eq!(shortened("longer", 5), "long…");
+        assert_eq!(shortened("a\nb", 20), "a\\u000ab");
     }
 
     #[test]
