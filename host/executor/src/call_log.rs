@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::store::{digest_text, parse_digest};
 use async_trait::async_trait;
-use menagerie_journal::{CallKey as RowKey, CallRecord, CallRow, Claim, Content, Digest, Journal};
+use menagerie_journal::{
+    CallKey as RowKey, CallRecord, CallRow, Claim, Content, Digest, Journal, crash_point_of,
+};
 use menagerie_sandbox::{CallKey, CallLog, CallLogError, EffectClass, Intent, Known};
 
 use crate::clock::Clock;
@@ -100,10 +102,13 @@ impl CallLog for JournalCallLog {
             effect: token(intent.effect).into(),
             at_ms: self.now_ms(),
         })
-        .await
+        .await?;
+        crash_point_of("before-effect", &key.step);
+        Ok(())
     }
 
     async fn record(&self, key: &CallKey, answer: &[u8]) -> Result<(), CallLogError> {
+        crash_point_of("after-effect", &key.step);
         let row = self.journal.call(self.claim.key(), row_key(key)).await;
         let row = row.map_err(|error| CallLogError(error.to_string()))?;
         let Some(row) = row else {
@@ -115,6 +120,8 @@ impl CallLog for JournalCallLog {
             answer: Content::new(answer.to_vec()),
             at_ms: self.now_ms(),
         })
-        .await
+        .await?;
+        crash_point_of("after-record", &key.step);
+        Ok(())
     }
 }

@@ -5,6 +5,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures_util::FutureExt as _;
+use menagerie_journal::crash_point_of;
 use menagerie_orchestration::command::Call;
 use menagerie_orchestration::event::{CallFacts, CallId, CallOf, StepResult};
 use menagerie_orchestration::failure::Failure;
@@ -46,6 +47,7 @@ impl GuestTask {
         self.watcher.entered(&call);
         let (id, role, ready) = (call.id, call.role.to_string(), call.ready);
         let strategy = matches!(id.of, CallOf::Decision(_));
+        crash_point_of("before-call", &call.step);
         let answer = self.answer(call).await;
         drop(slot);
         if self.cancel.is_cancelled() {

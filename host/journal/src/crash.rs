@@ -9,54 +9,80 @@
 ///
 /// # Panics
 /// When the variable is set to something else: a test that believes it crashes must not pass.
-#[cfg(debug_assertions)]
+#[inline]
 pub fn crash_point(name: &str) {
+    #[cfg(debug_assertions)]
+    armed::pass(name, None);
+    #[cfg(not(debug_assertions))]
+    let _ = name;
+}
+
+/// A crash point of one step: besides `NAME:N` it is `NAME@STEP:N`.
+///
+/// # Panics
+/// As [`crash_point`].
+#[inline]
+pub fn crash_point_of(name: &str, step: &str) {
+    #[cfg(debug_assertions)]
+    armed::pass(name, Some(step));
+    #[cfg(not(debug_assertions))]
+    let _ = (name, step);
+}
+
+/// What debug builds alone have.
+#[cfg(debug_assertions)]
+mod armed {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
     static WANTED: OnceLock<Option<(String, u64)>> = OnceLock::new();
     static PASSED: AtomicU64 = AtomicU64::new(0);
 
-    let wanted = WANTED.get_or_init(|| {
-        let value = std::env::var_os("MENAGERIE_CRASH_AT")?;
-        let parsed = value.to_str().and_then(parse);
-        assert!(
-            parsed.is_some(),
-            "MENAGERIE_CRASH_AT is {value:?}, expected NAME:N with N from 1"
-        );
-        parsed
-    });
-    if let Some((wanted_name, count)) = wanted
-        && wanted_name == name
-        && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *count
-    {
-        // The signal cannot be caught, so nothing is flushed, unlocked or answered after it.
-        let _ =
-            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+    pub(super) fn pass(name: &str, step: Option<&str>) {
+        let wanted = WANTED.get_or_init(|| {
+            let value = std::env::var_os("MENAGERIE_CRASH_AT")?;
+            let parsed = value.to_str().and_then(parse);
+            assert!(
+                parsed.is_some(),
+                "MENAGERIE_CRASH_AT is {value:?}, expected NAME:N or NAME@STEP:N with N from 1"
+            );
+            parsed
+        });
+        if let Some((wanted, count)) = wanted
+            && is_meant(wanted, name, step)
+            && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *count
+        {
+            // The signal cannot be caught, so nothing is flushed, unlocked or answered after it.
+            let _ = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::KILL,
+            );
+        }
     }
-}
 
-/// Does nothing: crash points exist in debug builds only.
-#[cfg(not(debug_assertions))]
-#[inline(always)]
-pub fn crash_point(_name: &str) {}
+    pub(super) fn is_meant(wanted: &str, name: &str, step: Option<&str>) -> bool {
+        match wanted.split_once('@') {
+            None => wanted == name,
+            Some((wanted, wanted_step)) => wanted == name && step == Some(wanted_step),
+        }
+    }
 
-/// Takes `NAME:N` apart.
-#[cfg(debug_assertions)]
-fn parse(value: &str) -> Option<(String, u64)> {
-    let (name, count) = value.rsplit_once(':')?;
-    let count = count.parse().ok().filter(|count| *count > 0)?;
-    let name = match name {
-        "" => return None,
-        "commit" => "after-commit",
-        other => other,
-    };
-    Some((name.to_owned(), count))
+    /// Takes `NAME:N` apart.
+    pub(super) fn parse(value: &str) -> Option<(String, u64)> {
+        let (name, count) = value.rsplit_once(':')?;
+        let count = count.parse().ok().filter(|count| *count > 0)?;
+        let name = match name {
+            "" => return None,
+            "commit" => "after-commit",
+            other => other,
+        };
+        Some((name.to_owned(), count))
+    }
 }
 
 #[cfg(all(test, debug_assertions))]
 mod tests {
-    use super::parse;
+    use super::armed::{is_meant, parse};
 
     #[test]
     fn a_crash_point_is_a_name_and_a_count_from_one() {
@@ -68,5 +94,18 @@ mod tests {
         for bad in ["", "commit", "commit:", "commit:0", ":1", "commit:x"] {
             assert_eq!(parse(bad), None, "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_crash_point_may_be_that_of_one_step() {
+        assert!(is_meant("before-call", "before-call", Some("graph")));
+        assert!(is_meant("before-call@graph", "before-call", Some("graph")));
+        assert!(!is_meant(
+            "before-call@graph",
+            "before-call",
+            Some("sources")
+        ));
+        assert!(!is_meant("before-call@graph", "after-call", Some("graph")));
+        assert!(!is_meant("before-call@graph", "before-call", None));
     }
 }

@@ -16,7 +16,7 @@ mod port;
 mod record;
 mod sqlite;
 
-pub use crash::crash_point;
+pub use crash::{crash_point, crash_point_of};
 pub use digest::{Content, Digest, LARGEST_IN_TABLE, ParseDigestError};
 pub use error::{CommitError, Error};
 pub use memory::MemoryJournal;
