@@ -3,7 +3,7 @@
 mod runs;
 mod state;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use tokio::sync::broadcast;
@@ -31,7 +31,8 @@ pub(crate) const NOTICES_KEPT: usize = 4096;
 pub struct MemoryJournal {
     store: Arc<Mutex<Store>>,
     process: u64,
-    notices: broadcast::Sender<Notice>,
+    /// Made for the first who listens: thousands of journals are opened in tests that nobody does.
+    notices: OnceLock<broadcast::Sender<Notice>>,
 }
 
 impl MemoryJournal {
@@ -56,7 +57,7 @@ impl MemoryJournal {
         Self {
             store,
             process,
-            notices: broadcast::channel(NOTICES_KEPT).0,
+            notices: OnceLock::new(),
         }
     }
 
@@ -65,11 +66,13 @@ impl MemoryJournal {
     }
 
     fn tell(&self, run: &RunKey, next_seq: u64) {
-        // Nobody listening is no failure.
-        let _ = self.notices.send(Notice {
-            run: run.clone(),
-            next_seq,
-        });
+        if let Some(notices) = self.notices.get() {
+            // Nobody listening any more is no failure.
+            let _ = notices.send(Notice {
+                run: run.clone(),
+                next_seq,
+            });
+        }
     }
 }
 
@@ -244,7 +247,9 @@ impl Journal for MemoryJournal {
     }
 
     fn subscribe(&self) -> broadcast::Receiver<Notice> {
-        self.notices.subscribe()
+        self.notices
+            .get_or_init(|| broadcast::channel(NOTICES_KEPT).0)
+            .subscribe()
     }
 
     fn verify(&self, run: &RunKey) -> BoxFuture<'_, Result<Verified, Error>> {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::platter::Image;
 use crate::shim;
 
 /// A file, whatever it is called.
@@ -96,6 +97,33 @@ impl Disk {
         watched.retain(|disk| disk.strong_count() > 0);
         watched.push(Arc::downgrade(&disk));
         Ok(disk)
+    }
+
+    /// Makes the empty folder what a cut has left of another: all of it is durable.
+    ///
+    /// # Errors
+    /// As the system has them.
+    pub fn begin_with(&self, image: &Image) -> Result<()> {
+        image.write_to(&self.folder)?;
+        let mut state = lock(&self.state);
+        for folder in &image.folders {
+            let step = Step::CreateFolder(self.folder.join(folder));
+            state.record.push(step);
+        }
+        for (path, bytes) in &image.files {
+            let inode = state.inode(&self.folder.join(path));
+            let bytes = bytes.as_slice().into();
+            state.record.push(Step::Write {
+                inode,
+                at: 0,
+                bytes,
+            });
+            state.record.push(Step::Sync(inode));
+        }
+        let folders = image.folders.iter().map(|folder| self.folder.join(folder));
+        let all = folders.chain([self.folder.clone()]);
+        state.record.extend(all.map(Step::SyncFolder));
+        Ok(())
     }
 
     /// The disk that a file lies on, if it is watched.

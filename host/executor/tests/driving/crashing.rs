@@ -13,6 +13,7 @@ use menagerie_orchestration::event::{CallOf, Event, Recorded};
 use menagerie_orchestration::flow::Flow;
 use menagerie_orchestration::run::Run;
 use menagerie_orchestration::view::View;
+use menagerie_power::Chance;
 
 use crate::guests::*;
 use crate::stores::{Store, on_both_stores};
@@ -20,20 +21,6 @@ use crate::stores::{Store, on_both_stores};
 /// More would make a call that was under way each time one that kills its host.
 const CRASHES: u32 = 3;
 const CASES: u64 = 48;
-
-/// Numbers out of a seed.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: u64) -> u64 {
-        // The step and the mix of SplitMix64.
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
 
 /// Steps in two waves, each behind some of those before it; one of them fails at first.
 fn script_of(seed: u64) -> Arc<Script> {
@@ -47,7 +34,7 @@ fn script_of(seed: u64) -> Arc<Script> {
         match echo(call) {
             _ if unlucky => Work::Fail(ms(3), failure("transient")),
             Work::Answer(_, output) => {
-                let after = Chance(seed ^ u64::from(call.step.as_bytes()[1])).below(30);
+                let after = Chance::new(seed ^ u64::from(call.step.as_bytes()[1])).below(30);
                 Work::Answer(ms(after), output)
             }
             other => other,
@@ -56,7 +43,7 @@ fn script_of(seed: u64) -> Arc<Script> {
 }
 
 fn wave(seed: u64, prefix: &str) -> Decision {
-    let mut chance = Chance(seed);
+    let mut chance = Chance::new(seed);
     let mut decision = nothing();
     for number in 0..2 + chance.below(4) {
         let id = format!("{prefix}{number}");
@@ -151,7 +138,7 @@ fn check_executions(events: &[Recorded]) {
 }
 
 async fn survives(seed: u64, store: &Store) {
-    let mut chance = Chance(seed);
+    let mut chance = Chance::new(seed);
     let flow = flow(&["a", "b"]);
     let undisturbed = {
         let host = host(Store::memory().process("undisturbed"));

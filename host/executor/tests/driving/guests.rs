@@ -307,7 +307,7 @@ pub(crate) fn all_agents(
     }
 }
 
-fn uses(name: &str) -> PluginUse {
+pub(crate) fn uses(name: &str) -> PluginUse {
     PluginUse {
         plugin: PluginSource::Named(name.to_owned()),
         config: Document::empty_object(),

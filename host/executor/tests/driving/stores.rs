@@ -1,8 +1,11 @@
 //! The two journals, as processes see them.
 
+use std::io::Result;
+use std::path::Path;
 use std::sync::Arc;
 
-use menagerie_journal::{Journal, MemoryJournal, Options, SqliteJournal};
+use menagerie_journal::{Files, Journal, MemoryJournal, Options, SqliteJournal};
+use menagerie_power::Disk;
 
 /// A store that processes may open, crash and open again.
 pub(crate) enum Store {
@@ -35,6 +38,36 @@ impl Store {
                 Arc::new(SqliteJournal::open(folder.path(), &Options::new(name)).unwrap())
             }
         }
+    }
+}
+
+/// The file system below a store on a disk that is watched.
+#[derive(Debug)]
+pub(crate) struct Below(pub(crate) Arc<Disk>);
+
+impl Files for Below {
+    fn create_folder(&self, path: &Path) -> Result<()> {
+        self.0.create_folder(path)
+    }
+
+    fn write_new(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+        self.0.write_new(path, bytes, true)
+    }
+
+    fn sync_file(&self, path: &Path) -> Result<()> {
+        self.0.sync_file(path)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> Result<()> {
+        self.0.rename(from, to)
+    }
+
+    fn remove_file(&self, path: &Path) -> Result<()> {
+        self.0.remove_file(path)
+    }
+
+    fn sync_folder(&self, path: &Path) -> Result<()> {
+        self.0.sync_folder(path)
     }
 }
 

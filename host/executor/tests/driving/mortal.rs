@@ -1,0 +1,194 @@
+//! A journal whose process dies at one of its writes, before or after the write is durable.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use futures_util::future::BoxFuture;
+use menagerie_journal::{
+    Batch, CallKey, CallRecord, CallRow, Checkpoint, Claim, Claimed, CommitError, Committed,
+    Created, Digest, Error, Fork, InboxEntry, Journal, Loaded, NewRun, Notice, Owner, Page, PinRow,
+    RunFilter, RunKey, RunPage, RunRow, StoreReport, StoredEvent, Verified,
+};
+use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
+
+/// At which write the process dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Death {
+    /// Counted from 1; 0 is never.
+    pub(crate) at: u64,
+    /// Whether the write is durable, though nobody hears of it.
+    pub(crate) after: bool,
+}
+
+/// Another journal, of which one write is the last thing that its process does.
+pub(crate) struct Mortal {
+    inner: Arc<dyn Journal>,
+    death: Death,
+    writes: AtomicU64,
+    /// Cancelled when the process is dead. Nothing that it waits for is answered then.
+    pub(crate) dead: CancellationToken,
+}
+
+impl Mortal {
+    pub(crate) fn new(inner: Arc<dyn Journal>, death: Death) -> Self {
+        Self {
+            inner,
+            death,
+            writes: AtomicU64::new(0),
+            dead: CancellationToken::new(),
+        }
+    }
+
+    /// How many writes were asked for.
+    pub(crate) fn writes(&self) -> u64 {
+        self.writes.load(Ordering::Relaxed)
+    }
+
+    /// `work` begins the write: there are journals that have done it before they are waited for.
+    async fn write<'journal, T>(
+        &'journal self,
+        work: impl FnOnce() -> BoxFuture<'journal, T>,
+    ) -> T {
+        let number = self.writes.fetch_add(1, Ordering::Relaxed) + 1;
+        if number == self.death.at {
+            if self.death.after {
+                work().await;
+            }
+            self.dead.cancel();
+            return std::future::pending().await;
+        }
+        if self.dead.is_cancelled() {
+            return std::future::pending().await;
+        }
+        work().await
+    }
+}
+
+impl Journal for Mortal {
+    fn create(&self, run: NewRun, batch: Batch) -> BoxFuture<'_, Result<Created, CommitError>> {
+        Box::pin(self.write(move || self.inner.create(run, batch)))
+    }
+
+    fn commit(
+        &self,
+        claim: &Claim,
+        expected_seq: u64,
+        batch: Batch,
+    ) -> BoxFuture<'_, Result<Committed, CommitError>> {
+        let claim = claim.clone();
+        Box::pin(self.write(move || self.inner.commit(&claim, expected_seq, batch)))
+    }
+
+    fn record_calls(
+        &self,
+        claim: &Claim,
+        records: Vec<CallRecord>,
+    ) -> BoxFuture<'_, Result<(), CommitError>> {
+        let claim = claim.clone();
+        Box::pin(self.write(move || self.inner.record_calls(&claim, records)))
+    }
+
+    fn fork(
+        &self,
+        run: NewRun,
+        from: Fork,
+        batch: Batch,
+    ) -> BoxFuture<'_, Result<Created, CommitError>> {
+        Box::pin(self.write(move || self.inner.fork(run, from, batch)))
+    }
+
+    fn checkpoints(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<Checkpoint>, Error>> {
+        self.inner.checkpoints(run)
+    }
+
+    fn claim(&self, run: &RunKey) -> BoxFuture<'_, Result<Claimed, Error>> {
+        let run = run.clone();
+        Box::pin(self.write(move || self.inner.claim(&run)))
+    }
+
+    fn release(&self, claim: Claim) -> BoxFuture<'_, Result<(), CommitError>> {
+        Box::pin(self.write(move || self.inner.release(claim)))
+    }
+
+    fn put_inbox(
+        &self,
+        run: &RunKey,
+        input_id: &str,
+        json: &str,
+        at_ms: u64,
+    ) -> BoxFuture<'_, Result<bool, CommitError>> {
+        let (run, input_id, json) = (run.clone(), input_id.to_owned(), json.to_owned());
+        Box::pin(self.write(move || self.inner.put_inbox(&run, &input_id, &json, at_ms)))
+    }
+
+    fn call(&self, run: &RunKey, call: CallKey) -> BoxFuture<'_, Result<Option<CallRow>, Error>> {
+        self.inner.call(run, call)
+    }
+
+    fn calls(
+        &self,
+        run: &RunKey,
+        step: &str,
+        attempt: u32,
+    ) -> BoxFuture<'_, Result<Vec<CallRow>, Error>> {
+        self.inner.calls(run, step, attempt)
+    }
+
+    fn load(&self, run: &RunKey, version: u32) -> BoxFuture<'_, Result<Loaded, Error>> {
+        self.inner.load(run, version)
+    }
+
+    fn events(
+        &self,
+        run: &RunKey,
+        from: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<StoredEvent>, Error>> {
+        self.inner.events(run, from, limit)
+    }
+
+    fn payload(&self, run: &RunKey, digest: Digest) -> BoxFuture<'_, Result<Arc<[u8]>, Error>> {
+        self.inner.payload(run, digest)
+    }
+
+    fn pins(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<PinRow>, Error>> {
+        self.inner.pins(run)
+    }
+
+    fn blob(&self, namespace: &str, digest: Digest) -> BoxFuture<'_, Result<Arc<[u8]>, Error>> {
+        self.inner.blob(namespace, digest)
+    }
+
+    fn owner(&self, run: &RunKey) -> BoxFuture<'_, Result<Option<Owner>, Error>> {
+        self.inner.owner(run)
+    }
+
+    fn take_inbox(
+        &self,
+        run: &RunKey,
+        after: u64,
+    ) -> BoxFuture<'_, Result<Vec<InboxEntry>, Error>> {
+        self.inner.take_inbox(run, after)
+    }
+
+    fn run(&self, run: &RunKey) -> BoxFuture<'_, Result<RunRow, Error>> {
+        self.inner.run(run)
+    }
+
+    fn runs(&self, filter: RunFilter, page: Page) -> BoxFuture<'_, Result<RunPage, Error>> {
+        self.inner.runs(filter, page)
+    }
+
+    fn subscribe(&self) -> broadcast::Receiver<Notice> {
+        self.inner.subscribe()
+    }
+
+    fn verify(&self, run: &RunKey) -> BoxFuture<'_, Result<Verified, Error>> {
+        self.inner.verify(run)
+    }
+
+    fn verify_all(&self) -> BoxFuture<'_, Result<StoreReport, Error>> {
+        self.inner.verify_all()
+    }
+}
