@@ -8,6 +8,7 @@
 mod commands;
 mod crashes;
 mod doctored;
+mod histories;
 mod hostile_text;
 mod program;
 mod replay;

@@ -311,6 +311,8 @@ pub(crate) enum ExportFormat {
     Xes,
     /// One JSON document a line
     Jsonl,
+    /// One run with its flow, its events as the journal has them, and the documents beside them
+    History,
 }
 
 #[derive(Debug, Args)]
@@ -328,6 +330,9 @@ pub(crate) struct ExportArguments {
     /// Where to write; standard output when left out
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
+    /// What a history shows, for people
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) about: String,
 }
 
 #[derive(Debug, Args)]

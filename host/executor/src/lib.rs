@@ -28,7 +28,7 @@ pub use gate::{Gate, GateConfig, GateStatistics, Slot, Ticket};
 pub use guests::{GuestAnswer, GuestReply, GuestUse, Guests};
 pub use host::{Began, BeginRun, Host, HostParts};
 pub use replay::{
-    Fuel, JudgedCall, Progress, Replacement, ReplayError, Replayed, Versions, replay,
+    Fuel, JudgedCall, Progress, Replacement, ReplayError, Replayed, Versions, history_of, replay,
     replay_decisions, replay_versions,
 };
 pub use store::read_event;

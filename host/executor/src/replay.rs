@@ -34,6 +34,7 @@ use crate::pinned;
 use calls::{Calls, Compared};
 use journal::Events;
 
+pub use journal::history_of;
 pub use versions::{JudgedCall, Replacement, Versions, replay_versions};
 
 /// Is told how many events have been checked, and how many there are.

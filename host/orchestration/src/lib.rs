@@ -10,6 +10,7 @@ pub mod event;
 pub mod failure;
 pub mod flow;
 pub mod flow_file;
+pub mod history_file;
 pub mod input;
 pub mod plan;
 pub mod replay;

@@ -23,6 +23,9 @@ pub(crate) async fn export(
     arguments: ExportArguments,
 ) -> Result<ExitCode, Failure> {
     let host = open::host(settings, "export")?;
+    if matches!(arguments.format, ExportFormat::History) {
+        return history(&host, &arguments).await;
+    }
     let keys = match &arguments.run {
         Some(named) => vec![open::run_key(&host, named).await?],
         None => all_runs(&host).await?,
@@ -39,6 +42,31 @@ pub(crate) async fn export(
         _ => "all runs".to_owned(),
     };
     write(cases, name, arguments.format, arguments.output)
+}
+
+/// One run as a file that stands for itself.
+async fn history(
+    host: &menagerie_executor::Host,
+    arguments: &ExportArguments,
+) -> Result<ExitCode, Failure> {
+    let Some(named) = &arguments.run else {
+        return Err(Failure::usage(
+            "a history is of one run: name it instead of --all",
+        ));
+    };
+    let key = open::run_key(host, named).await?;
+    let history = menagerie_executor::history_of(&**host.journal(), &key, &arguments.about).await?;
+    let text = history.to_text();
+    let text = text.map_err(|error| Failure::host("the history cannot be written", error))?;
+    let Some(path) = &arguments.output else {
+        println!("{}", text.trim_end());
+        return Ok(ExitCode::SUCCESS);
+    };
+    std::fs::write(path, text).map_err(|error| {
+        Failure::usage(format!("{} cannot be written: {error}", path.display()))
+    })?;
+    eprintln!("1 run, {} events: {}", history.events.len(), path.display());
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn all_runs(host: &menagerie_executor::Host) -> Result<Vec<RunKey>, Failure> {
@@ -91,6 +119,8 @@ fn write(
                 cases.into_iter().flat_map(|case| case.events).collect();
             write_jsonl(&mut sink, events).map_err(|error| failed(error.into()))?;
         }
+        // Is of one run, and written above.
+        ExportFormat::History => {}
     }
     sink.flush().map_err(|error| failed(error.into()))?;
     if let Some(path) = output {
