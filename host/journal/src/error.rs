@@ -44,6 +44,14 @@ pub enum Error {
         /// The store's folder.
         path: PathBuf,
     },
+    /// The disk below failed. Nothing of the refused commit was answered as stored.
+    #[error("the disk that holds the store {} failed: {reason}", path.display())]
+    Failing {
+        /// The store's folder.
+        path: PathBuf,
+        /// What the engine said of it.
+        reason: String,
+    },
     /// Another process kept the store locked.
     #[error("the store {} was busy for {waited:?}", path.display())]
     Busy {

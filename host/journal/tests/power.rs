@@ -27,3 +27,5 @@ mod cuts;
 mod life;
 #[path = "power/mutations.rs"]
 mod mutations;
+#[path = "power/troubles.rs"]
+mod troubles;

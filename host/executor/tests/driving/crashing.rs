@@ -6,10 +6,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use menagerie_executor::{Began, Host, Nobody};
+use menagerie_executor::{Began, Clock, Host, Nobody, TokioClock};
 use menagerie_journal::Error;
 use menagerie_orchestration::decision::{Decision, Dependency};
-use menagerie_orchestration::event::{CallOf, Event, Recorded};
+use menagerie_orchestration::event::{CallOf, Event, Recorded, StepNo};
+use menagerie_orchestration::failure::Failure;
 use menagerie_orchestration::flow::Flow;
 use menagerie_orchestration::run::Run;
 use menagerie_orchestration::view::View;
@@ -218,5 +219,46 @@ on_both_stores! {
             _ => None,
         });
         assert!(failed.unwrap().contains("poisoned"));
+    }
+
+    /// Three back-offs are over while no host is there; the next one makes the calls in the order in
+    /// which they became due.
+    async fn timers_due_while_down_fire_in_due_order(store) {
+        let flow = flow(&["a", "b", "c"]);
+        let script = Script::parallel(|call| {
+            let seconds = match call.step.as_str() {
+                "a" => 9,
+                "b" => 2,
+                _ => 5,
+            };
+            match call.id.attempt {
+                1 => Work::Fail(ms(1), Failure {
+                    retry_after_ms: Some(seconds * 1_000),
+                    ..failure("transient")
+                }),
+                _ => echo(call),
+            }
+        });
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(DAWN));
+        {
+            let host = host_at(store.process("dies"), clock.clone());
+            let driven = drive_for(u64::MAX, &host, &flow, &script);
+            tokio::select! {
+                _ = driven => panic!("three calls are to be made again"),
+                () = tokio::time::sleep(ms(1_000)) => {}
+            }
+        }
+        tokio::time::advance(ms(60_000)).await;
+        let host = host_at(store.process("goes on"), clock);
+        resume(&host, &flow, &script).await.unwrap();
+        let retried: Vec<String> = events(&host).await.into_iter().filter_map(|recorded| {
+            match recorded.event {
+                Event::CallRetried { call, .. } => Some(format!("{call:?}")),
+                _ => None,
+            }
+        }).collect();
+        let step = |number| format!("{:?}", CallOf::Step(StepNo(number)));
+        assert_eq!(retried, [step(2), step(3), step(1)]);
+        assert_eq!(script.called().len(), 6);
     }
 }

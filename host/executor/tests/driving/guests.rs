@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use menagerie_executor::{
-    Began, BeginRun, ExecutorError, GateConfig, GuestAnswer, GuestReply, GuestUse, Guests, Host,
-    HostParts, Nobody, Stopped, TokioClock, Watcher,
+    Began, BeginRun, Clock, ExecutorError, GateConfig, GuestAnswer, GuestReply, GuestUse, Guests,
+    Host, HostParts, Nobody, Stopped, TokioClock, Watcher,
 };
 use menagerie_journal::{Journal, RunKey};
 use menagerie_orchestration::command::{Call, CallRequest};
@@ -346,9 +346,18 @@ pub(crate) fn host(journal: Arc<dyn Journal>) -> Host {
 }
 
 pub(crate) fn host_with(journal: Arc<dyn Journal>, gate: GateConfig) -> Host {
+    host_of(journal, gate, Arc::new(TokioClock::starting_at(DAWN)))
+}
+
+/// A host whose clock has been going for longer than the host.
+pub(crate) fn host_at(journal: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Host {
+    host_of(journal, GateConfig::default(), clock)
+}
+
+fn host_of(journal: Arc<dyn Journal>, gate: GateConfig, clock: Arc<dyn Clock>) -> Host {
     Host::new(HostParts {
         journal,
-        clock: Arc::new(TokioClock::starting_at(DAWN)),
+        clock,
         gate,
         inbox_interval: ms(100),
     })

@@ -13,16 +13,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use menagerie_executor::{
-    Began, Clock, ExecutorError, GateConfig, Host, HostParts, Nobody, Stopped, TokioClock,
-};
+use menagerie_executor::{Began, Clock, ExecutorError, Host, Nobody, Stopped, TokioClock};
 use menagerie_journal::{Error, Journal, MemoryJournal, Options, SqliteJournal};
 use menagerie_orchestration::input::Wish;
 use menagerie_orchestration::run::Run;
 use menagerie_power::{Chance, Cut, Disk, Platter};
 use serde_json::{Value, json};
 
-use crate::guests::{DAWN, begin_of, key, ms};
+use crate::guests::{DAWN, begin_of, host_at, key, ms};
 use crate::mortal::{Death, Mortal};
 use crate::random_flows::{Cast, Entered, RandomFlow};
 
@@ -83,16 +81,6 @@ impl Shore {
             }
         }
     }
-}
-
-/// A host on a journal, with the one clock that goes on while hosts come and go.
-fn host(journal: Arc<dyn Journal>, clock: &Arc<dyn Clock>) -> Host {
-    Host::new(HostParts {
-        journal,
-        clock: clock.clone(),
-        gate: GateConfig::default(),
-        inbox_interval: ms(100),
-    })
 }
 
 /// Drives the run to its end, and answers whenever it waits for a person.
@@ -259,7 +247,7 @@ async fn undisturbed(seed: u64) -> (Told, u64) {
         after: false,
     };
     let journal = Arc::new(Mortal::new(Arc::new(MemoryJournal::new("a host")), never));
-    let host = host(journal.clone(), &clock);
+    let host = host_at(journal.clone(), clock.clone());
     let run = drive(&host, &cast).await.unwrap();
     let told = Told::of(&run, texts(&*journal).await.unwrap());
     (told, journal.writes())
@@ -280,7 +268,7 @@ async fn storm(seed: u64, storm: u64, expected: &(Told, u64), mut shore: Shore) 
             after: chance.once_in(2),
         };
         let journal = Arc::new(Mortal::new(shore.process(), death));
-        let host = host(journal.clone(), &clock);
+        let host = host_at(journal.clone(), clock.clone());
         let dead = journal.dead.clone();
         let driven = tokio::select! {
             biased;

@@ -30,6 +30,14 @@ impl Faults {
                 path,
                 reason: error.to_string(),
             },
+            Some(ErrorCode::SystemIoFailure) => Error::Failing {
+                path,
+                // The number says what failed: a read, a write, a sync.
+                reason: match error {
+                    rusqlite::Error::SqliteFailure(failure, _) => failure.to_string(),
+                    other => other.to_string(),
+                },
+            },
             Some(ErrorCode::NotADatabase) => Error::NotAStore {
                 path,
                 reason: "its file is not a database".to_owned(),
