@@ -9,3 +9,25 @@ mod commands;
 mod crashes;
 mod doctored;
 mod endurance;
+mod histories;
+mod hostile_text;
+mod program;
+mod replay;
+mod review;
+mod workspace;
+
+#[test]
+fn every_file_is_part_of_this_binary() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/integration");
+    let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") else {
+            continue;
+        };
+        assert!(
+            main.contains(&format!("\nmod {module};\n")),
+            "{name} is not in main.rs"
+        );
+    }
+}
