@@ -2,7 +2,7 @@
 ;; world: wants-http
 ;; kind: agent
 (module
-  (import "menagerie:plugin/http@0.1.0" "fetch" (func $fetch (param i32 i32 i32)))
+  (import "menagerie:plugin/http@0.1.0" "send" (func $send (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
   (memory (export "memory") 16)
   (global $free (mut i32) (i32.const 4096))
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
@@ -12,11 +12,15 @@
     (local.get $at))
   ;; An outcome whose output is the text at 1024.
   (data (i32.const 1024) "{\"answer\":42}")
+  (data (i32.const 1100) "GET")
+  (data (i32.const 1110) "http://localhost:9999")
   (func $answer (result i32)
     (i32.store (i32.const 8) (i32.const 1024))
     (i32.store (i32.const 12) (i32.const 13))
     (i32.const 0))
   (func (export "menagerie:plugin/agent@0.1.0#process") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
-    (call $fetch (i32.const 1024) (i32.const 1) (i32.const 64))
+    (call $send
+      (i32.const 1100) (i32.const 3) (i32.const 1110) (i32.const 21)
+      (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 64))
     (call $answer))
 )

@@ -1,5 +1,7 @@
 //! From a core module to a component, with its manifest where a reader finds it.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 use wasmparser::{Parser, Payload, Validator};
 use wit_component::ComponentEncoder;
@@ -21,8 +23,20 @@ const KINDS: [&str; 5] = [
     "arbiter",
 ];
 
+/// The interfaces that every plugin, or every strategy, may call.
+const WITHOUT_GRANT: [&str; 8] = [
+    "types",
+    "routing",
+    "invocation",
+    "log",
+    "clock",
+    "random",
+    "progress",
+    "history",
+];
+
 /// Part of what a component is cached by: a change of this module's output changes it.
-pub(crate) const REVISION: u32 = 1;
+pub(crate) const REVISION: u32 = 2;
 
 /// A component and what its manifest says.
 pub(crate) struct Encoded {
@@ -35,6 +49,7 @@ pub(crate) struct Encoded {
 pub(crate) fn encode(module: &[u8], plugin: &Plugin) -> Result<Encoded, String> {
     let parts = take_apart(module)?;
     let manifest = complete(parts.manifest, &parts.kinds, plugin)?;
+    check_grants(&manifest, &parts.calls)?;
     let text = |key: &str| {
         manifest
             .get(key)
@@ -65,12 +80,15 @@ struct Parts {
     manifest: Option<Map<String, Value>>,
     /// The kinds whose interface the module exports.
     kinds: Vec<&'static str>,
+    /// The interfaces that the module calls and that take a grant.
+    calls: BTreeSet<String>,
 }
 
 fn take_apart(module: &[u8]) -> Result<Parts, String> {
     let mut rest = Vec::with_capacity(module.len());
     let mut manifest: Option<Map<String, Value>> = None;
     let mut kinds = Vec::new();
+    let mut calls = BTreeSet::new();
     for payload in Parser::new(0).parse_all(module) {
         let payload = payload.map_err(|error| error.to_string())?;
         match &payload {
@@ -82,6 +100,12 @@ fn take_apart(module: &[u8]) -> Result<Parts, String> {
                 })?;
                 manifest = Some(parsed);
                 continue;
+            }
+            Payload::ImportSection(imports) => {
+                for import in imports.clone().into_imports() {
+                    let module = import.map_err(|error| error.to_string())?.module;
+                    calls.extend(interface_by_grant(module));
+                }
             }
             Payload::ExportSection(exports) => {
                 for export in exports.clone() {
@@ -101,7 +125,28 @@ fn take_apart(module: &[u8]) -> Result<Parts, String> {
         module: rest,
         manifest,
         kinds,
+        calls,
     })
+}
+
+/// `menagerie:plugin/http@0.1.0` is `http`, which is not there without a grant.
+fn interface_by_grant(module: &str) -> Option<String> {
+    let (interface, _) = module.strip_prefix(CONTRACT)?.split_once('@')?;
+    (!WITHOUT_GRANT.contains(&interface)).then(|| interface.to_owned())
+}
+
+/// What a plugin calls, it asks for: an operator reads the manifest, not the code.
+fn check_grants(manifest: &Map<String, Value>, calls: &BTreeSet<String>) -> Result<(), String> {
+    let asked = |name: &String| {
+        let grants = manifest.get("grants").and_then(Value::as_array);
+        grants.is_some_and(|grants| grants.iter().any(|grant| grant.as_str() == Some(name)))
+    };
+    match calls.iter().find(|name| !asked(name)) {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "it calls `{name}` without asking for it: its attribute lacks grants = [\"{name}\"]"
+        )),
+    }
 }
 
 /// `menagerie:plugin/agent@0.1.0#process` is of the kind `agent`.

@@ -43,6 +43,12 @@ pub(crate) struct SettingArguments {
     /// Guest calls that wait for a slot at once
     #[arg(long, global = true, value_name = "N", value_parser = positive)]
     pub(crate) queue: Option<usize>,
+    /// The file with the secrets that grants name, readable by its owner alone
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) secrets: Option<PathBuf>,
+    /// How long a guest waits for the outside before its instance makes room
+    #[arg(long, global = true, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) suspend_after: Option<std::time::Duration>,
     /// The settings file
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -11,6 +11,7 @@ mod commands;
 mod failure;
 mod mining_events;
 mod plugins;
+mod secrets;
 mod settings;
 mod terminal;
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use menagerie_executor::SECRET_VARIABLE;
 use menagerie_licensing::{Entitlements, TrustedKeys};
 use serde::Serialize;
 
@@ -50,10 +52,21 @@ pub(crate) struct Settings {
     pub(crate) licence: Setting<Option<PathBuf>>,
     pub(crate) slots: Setting<usize>,
     pub(crate) queue: Setting<usize>,
+    pub(crate) secrets: Setting<Option<PathBuf>>,
+    pub(crate) suspend_after: Setting<Duration>,
 }
 
 /// The names of all settings, in the order in which they are shown.
-const NAMES: [&str; 6] = ["data", "plugins", "cache", "licence", "slots", "queue"];
+const NAMES: [&str; 8] = [
+    "data",
+    "plugins",
+    "cache",
+    "licence",
+    "slots",
+    "queue",
+    "secrets",
+    "suspend_after",
+];
 /// Variables of the environment that are no settings, and are known all the same.
 const OTHER_VARIABLES: [&str; 5] = [
     "MENAGERIE_CONFIG",
@@ -97,6 +110,21 @@ impl Settings {
             )?,
             slots: sources.pick("slots", flags.slots, positive, || 10)?,
             queue: sources.pick("queue", flags.queue, positive, || 100)?,
+            secrets: sources.pick(
+                "secrets",
+                flags.secrets.clone().map(Some),
+                |text| Ok(Some(PathBuf::from(text))),
+                || None,
+            )?,
+            suspend_after: sources.pick(
+                "suspend_after",
+                flags.suspend_after,
+                |text| {
+                    humantime::parse_duration(text)
+                        .map_err(|error| format!("{error}, expected a duration such as `1s`"))
+                },
+                || Duration::from_secs(1),
+            )?,
         })
     }
 
@@ -110,6 +138,7 @@ impl Settings {
             shown.join(", ")
         };
         let licence = self.licence.value.as_ref();
+        let secrets = self.secrets.value.as_ref();
         vec![
             (
                 "data",
@@ -140,6 +169,16 @@ impl Settings {
                 "queue",
                 self.queue.value.to_string(),
                 self.queue.origin.clone(),
+            ),
+            (
+                "secrets",
+                secrets.map_or_else(String::new, |path| path.display().to_string()),
+                self.secrets.origin.clone(),
+            ),
+            (
+                "suspend_after",
+                humantime::format_duration(self.suspend_after.value).to_string(),
+                self.suspend_after.origin.clone(),
             ),
         ]
     }
@@ -195,7 +234,7 @@ impl Sources {
         default: impl FnOnce() -> T,
     ) -> Result<Setting<T>, Failure> {
         if let Some(value) = flag {
-            let origin = Origin::Flag(format!("--{name}"));
+            let origin = Origin::Flag(format!("--{}", name.replace('_', "-")));
             return Ok(Setting { value, origin });
         }
         let variable = variable_of(name);
@@ -231,7 +270,8 @@ fn environment() -> Result<BTreeMap<String, String>, Failure> {
         let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else {
             continue;
         };
-        if !name.starts_with("MENAGERIE_") {
+        if !name.starts_with("MENAGERIE_") || name.starts_with(SECRET_VARIABLE) {
+            // A secret's name is whatever a flow calls it.
             continue;
         }
         let known = settings.iter().any(|known| known == name);

@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use menagerie_journal::{Content, Digest, Pin};
-use menagerie_licensing::{Entitlements, Refusal};
+use menagerie_licensing::{Entitlements, Feature, Refusal};
 use menagerie_orchestration::document::Document;
 use menagerie_orchestration::event::Pins;
 use menagerie_orchestration::flow::{Flow, PluginSource, PluginUse, RunLimits};
 use menagerie_orchestration::wire;
 use menagerie_sandbox::{
-    CONTRACT_VERSION, Catalogue, CeilingError, Grants, Kind, Limits, LoadError, Plugin,
+    CONTRACT_VERSION, Catalogue, CeilingError, Engine, Grants, HttpPolicy, Kind, Limits, LoadError,
+    Plugin,
 };
 
-use crate::translate::{Skills, limits_of};
+use crate::translate::{Skills, limits_of, policy_of};
 
 /// Where component files come from.
 pub trait PluginFinder {
@@ -61,6 +62,27 @@ pub enum AssembleProblem {
     /// The licence does not allow it.
     #[error(transparent)]
     Licence(#[from] Refusal),
+    /// The plugin reaches outside, which the licence does not allow.
+    #[error("its grant of `{grant}` reaches outside of the host")]
+    Outside {
+        /// The interface.
+        grant: &'static str,
+        /// What the licence lacks.
+        #[source]
+        refusal: Refusal,
+    },
+    /// A secret that a grant names is not there.
+    #[error(
+        "the secret `{secret}`, which is to be the header `{header}`, is not there: set the variable {variable}, or add it to the file that the setting `secrets` names"
+    )]
+    Secret {
+        /// Its name.
+        secret: String,
+        /// What it is for.
+        header: String,
+        /// The variable of the environment that would hold it.
+        variable: String,
+    },
     /// The pinned flow cannot be read by this host.
     #[error("the flow cannot be read: {0}")]
     Flow(String),
@@ -75,6 +97,8 @@ pub struct Part {
     pub bytes: Arc<[u8]>,
     /// Its meters.
     pub limits: Limits,
+    /// What it may do by its grant of `http`.
+    pub http: Option<Arc<HttpPolicy>>,
 }
 
 /// A flow with everything that it needs.
@@ -129,7 +153,11 @@ pub fn assemble(
     }
     for (role, kind, uses) in uses(&flow) {
         let found = finder.find(&uses.plugin).map_err(AssembleProblem::NotFound);
-        match found.and_then(|bytes| part(catalogue, kind, uses, bytes)) {
+        let found = found.and_then(|bytes| {
+            check_outside(uses, &entitlements)?;
+            part(catalogue, kind, uses, bytes)
+        });
+        match found {
             Ok(part) => {
                 parts.insert(role, part);
             }
@@ -150,6 +178,53 @@ pub fn assemble(
     })
 }
 
+/// Grants that reach outside take a feature of the licence.
+fn check_outside(uses: &PluginUse, entitlements: &Entitlements) -> Result<(), AssembleProblem> {
+    if !uses.grants.reach_outside() {
+        return Ok(());
+    }
+    entitlements
+        .feature(Feature::ExternalActions)
+        .map_err(|refusal| AssembleProblem::Outside {
+            grant: "http",
+            refusal,
+        })
+}
+
+/// Every secret that a grant of the flow names and the operator does not have. For those who are going
+/// to run it: what is only looked at, or replayed, needs none.
+#[must_use]
+pub fn missing_secrets(engine: &Engine, flow: &Flow) -> Vec<AssembleError> {
+    let mut missing = Vec::new();
+    for (role, _, uses) in uses(flow) {
+        let rules = uses.grants.http.iter().flat_map(|http| &http.allow);
+        for (header, secret) in rules.flat_map(|rule| &rule.secrets) {
+            if !engine.has_secret(secret) {
+                missing.push(AssembleError {
+                    role: role.clone(),
+                    problem: AssembleProblem::Secret {
+                        secret: secret.clone(),
+                        header: header.clone(),
+                        variable: secret_variable(secret),
+                    },
+                });
+            }
+        }
+    }
+    missing
+}
+
+/// The variable of the environment that may hold a secret: `MENAGERIE_SECRET_` and the name in
+/// capitals.
+#[must_use]
+pub fn secret_variable(name: &str) -> String {
+    let name = name.to_ascii_uppercase().replace('-', "_");
+    format!("{SECRET_VARIABLE}{name}")
+}
+
+/// How the variables that hold secrets begin.
+pub const SECRET_VARIABLE: &str = "MENAGERIE_SECRET_";
+
 /// Loads the component of one use.
 pub(crate) fn part(
     catalogue: &Catalogue,
@@ -159,10 +234,8 @@ pub(crate) fn part(
 ) -> Result<Part, AssembleProblem> {
     let limits = limits_of(&uses.limits);
     limits.check(catalogue.engine().config())?;
-    let grants = uses
-        .grants
-        .iter()
-        .map(|name| format!("menagerie:plugin/{name}"));
+    let grants = uses.grants.interfaces().into_iter();
+    let grants = grants.map(|name| format!("menagerie:plugin/{name}"));
     let plugin = catalogue.load(&bytes, &Grants::of(grants))?;
     if plugin.kind() != expected {
         return Err(AssembleProblem::WrongKind {
@@ -175,6 +248,11 @@ pub(crate) fn part(
         plugin,
         bytes,
         limits,
+        http: uses
+            .grants
+            .http
+            .as_ref()
+            .map(|grant| Arc::new(policy_of(grant))),
     })
 }
 
@@ -193,13 +271,16 @@ impl Assembled {
             .parts
             .iter()
             .map(|(role, part)| (role.clone(), part.plugin.digest().to_owned()));
-        let grants = uses(&self.flow).map(|(role, _, uses)| (role, uses.grants.clone()));
+        let grants = uses(&self.flow).map(|(role, _, uses)| (role, uses.grants.interfaces()));
+        let http =
+            uses(&self.flow).filter_map(|(role, _, uses)| Some((role, uses.grants.http.clone()?)));
         Pins {
             flow: wire::digest(self.text.as_bytes()),
             contract: CONTRACT_VERSION.to_string(),
             engine: self.engine.clone(),
             plugins: plugins.collect(),
             grants: grants.filter(|(_, grants)| !grants.is_empty()).collect(),
+            http: http.collect(),
             entitlements: described(&self.entitlements),
         }
     }

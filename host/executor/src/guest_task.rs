@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::gate::{Gate, Ticket};
 use crate::guests::{GuestAnswer, GuestReply, GuestUse, Guests};
+use crate::held::HeldSlot;
 use crate::watch::Watcher;
 
 /// One guest call on its way: through the gate, into the guest, back to the loop.
@@ -39,7 +40,7 @@ impl GuestTask {
             critical_path_ms: call.critical_path_ms,
         };
         let slot = tokio::select! {
-            slot = self.gate.enter(ticket) => slot,
+            slot = self.gate.enter(ticket.clone()) => slot,
             () = self.cancel.cancelled() => return,
         };
         let slot_wait = self.clock.monotonic().saturating_sub(waited);
@@ -47,9 +48,10 @@ impl GuestTask {
         self.watcher.entered(&call);
         let (id, role, ready) = (call.id, call.role.to_string(), call.ready);
         let strategy = matches!(id.of, CallOf::Decision(_));
+        let slot = HeldSlot::new(self.gate.clone(), ticket, slot);
         crash_point_of("before-call", &call.step);
-        let answer = self.answer(call).await;
-        drop(slot);
+        let answer = self.answer(call, slot.clone()).await;
+        slot.give_back();
         if self.cancel.is_cancelled() {
             // Nobody waits for the answer any more; the attempt counts as never made.
             return;
@@ -60,7 +62,9 @@ impl GuestTask {
             admitted,
             started: admitted,
             finished: self.clock.now(),
-            slot_wait_us: u64::try_from(slot_wait.as_micros()).unwrap_or(u64::MAX),
+            slot_wait_us: u64::try_from(slot_wait.as_micros())
+                .unwrap_or(u64::MAX)
+                .saturating_add(slot.waited_us()),
             wall_us: answer.used.wall_us,
             busy_us: answer.used.busy_us,
             fuel: answer.used.fuel,
@@ -69,6 +73,9 @@ impl GuestTask {
             bytes_to_host: answer.used.bytes_to_host,
             output_bytes: answer.used.output_bytes,
             log_dropped: answer.used.log_dropped,
+            host_wait_us: answer.used.host_wait_us,
+            suspensions: answer.used.suspensions,
+            repeated_host_calls: answer.used.repeated_host_calls,
             plugin: self.guests.digest(&role),
         };
         // The loop is gone when this fails, and the run with it.
@@ -79,8 +86,11 @@ impl GuestTask {
     }
 
     /// The guest's answer; a panic in the host is a failure of the call, so that no run hangs.
-    async fn answer(&self, call: Call) -> GuestAnswer {
-        let made = async { self.guests.call(call, self.cancel.clone()).await };
+    async fn answer(&self, call: Call, slot: HeldSlot) -> GuestAnswer {
+        let made = async {
+            let cancel = self.cancel.clone();
+            self.guests.call_in_slot(call, slot, cancel).await
+        };
         let answer = AssertUnwindSafe(made).catch_unwind().await;
         answer.unwrap_or_else(|_| GuestAnswer {
             result: Err(Failure::new(

@@ -9,10 +9,22 @@ use menagerie_orchestration::document::Document;
 use menagerie_orchestration::failure::Failure;
 use tokio_util::sync::CancellationToken;
 
+use crate::held::HeldSlot;
+
 /// Makes guest calls for one run.
 pub trait Guests: Send + Sync {
     /// Makes the call. Must end soon after `cancel`.
     fn call(&self, call: Call, cancel: CancellationToken) -> BoxFuture<'static, GuestAnswer>;
+    /// The same for guests that may wait for the outside: they give the slot back meanwhile.
+    fn call_in_slot(
+        &self,
+        call: Call,
+        slot: HeldSlot,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'static, GuestAnswer> {
+        let _ = slot;
+        self.call(call, cancel)
+    }
     /// The digest of the component that the run stays on for this role.
     fn digest(&self, role: &str) -> String;
 }
@@ -63,4 +75,10 @@ pub struct GuestUse {
     pub output_bytes: u64,
     /// Log lines beyond the meter.
     pub log_dropped: u64,
+    /// Microseconds of waiting for the outside.
+    pub host_wait_us: u64,
+    /// How often the instance was given up during such a wait.
+    pub suspensions: u64,
+    /// Calls of the outside that may have been made twice.
+    pub repeated_host_calls: u64,
 }

@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::assemble::Assembled;
+use crate::assemble::{Assembled, missing_secrets};
 use crate::clock::Clock;
 use crate::driver::{Driver, InboxWish, Stopped, Surroundings};
 use crate::error::ExecutorError;
@@ -234,6 +234,13 @@ impl Host {
         watcher: Arc<dyn Watcher>,
     ) -> Result<(Run, Stopped), ExecutorError> {
         let assembled = pinned::assembled(&*self.around.journal, catalogue, key).await?;
+        let mut missing = missing_secrets(catalogue.engine(), &assembled.flow);
+        if !missing.is_empty() {
+            return Err(ExecutorError::Assemble {
+                run: key.clone(),
+                source: Box::new(missing.remove(0)),
+            });
+        }
         let guests = self.wasm_guests(catalogue, &assembled, watcher.clone());
         self.resume_framed(key, assembled.flow.clone(), watcher, guests)
             .await

@@ -11,6 +11,7 @@ mod error;
 mod gate;
 mod guest_task;
 mod guests;
+mod held;
 mod history;
 mod host;
 mod pinned;
@@ -20,12 +21,16 @@ mod translate;
 mod wasm;
 mod watch;
 
-pub use assemble::{AssembleError, AssembleProblem, Assembled, Part, PluginFinder, assemble, uses};
+pub use assemble::{
+    AssembleError, AssembleProblem, Assembled, Part, PluginFinder, SECRET_VARIABLE, assemble,
+    missing_secrets, secret_variable, uses,
+};
 pub use clock::{Clock, SystemClock, TokioClock};
 pub use driver::Stopped;
 pub use error::ExecutorError;
 pub use gate::{Gate, GateConfig, GateStatistics, Slot, Ticket};
 pub use guests::{GuestAnswer, GuestReply, GuestUse, Guests};
+pub use held::HeldSlot;
 pub use host::{Began, BeginRun, Host, HostParts};
 pub use replay::{
     Fuel, JudgedCall, Progress, Replacement, ReplayError, Replayed, Versions, history_of, replay,

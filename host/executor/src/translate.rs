@@ -8,10 +8,12 @@ use menagerie_orchestration::decision::{
 };
 use menagerie_orchestration::document::Document;
 use menagerie_orchestration::event::Trigger;
-use menagerie_orchestration::failure::Failure;
-use menagerie_orchestration::flow::{CallLimits, Flow};
+use menagerie_orchestration::failure::{self, Failure};
+use menagerie_orchestration::flow::{
+    CallLimits, Effect, Flow, HttpGrant, HttpRule, HttpScheme, OnUnknown,
+};
 use menagerie_orchestration::view::{AgentView, HistoryEntry, StepView, View};
-use menagerie_sandbox::{Ended, Limits, LogLine, types};
+use menagerie_sandbox::{EffectClass, Ended, HttpPolicy, Limits, LogLine, Scheme, types};
 use serde_json::{Value, json};
 
 /// The skills of each agent's plugin, by the agent's name.
@@ -48,7 +50,15 @@ pub(crate) fn failure_of(fault: types::Fault) -> Failure {
 
 /// How a call ended without an answer, as the machine knows failures.
 pub(crate) fn failure_of_end(ended: &Ended) -> Failure {
-    Failure::new(ended.code(), ended.to_string())
+    let code = match ended {
+        Ended::CallOutcomeUnknown {
+            on_unknown: menagerie_sandbox::OnUnknown::Fail,
+            ..
+        } => failure::OUTCOME_UNKNOWN_FAILED,
+        Ended::CallOutcomeUnknown { .. } => failure::OUTCOME_UNKNOWN,
+        other => other.code(),
+    };
+    Failure::new(code, ended.to_string())
 }
 
 /// A failure as a guest is told of it.
@@ -109,6 +119,45 @@ pub(crate) fn limits_of(asked: &CallLimits) -> Limits {
         limits.log_lines = u32::try_from(lines).unwrap_or(u32::MAX);
     }
     limits
+}
+
+/// A grant of `http` as the sandbox enforces it.
+pub(crate) fn policy_of(grant: &HttpGrant) -> HttpPolicy {
+    HttpPolicy {
+        rules: grant.allow.iter().map(rule_of).collect(),
+        max_request: grant.max_request,
+        max_response: grant.max_response,
+        timeout: std::time::Duration::from_millis(grant.timeout_ms),
+    }
+}
+
+fn rule_of(rule: &HttpRule) -> menagerie_sandbox::HttpRule {
+    menagerie_sandbox::HttpRule {
+        scheme: match rule.scheme {
+            HttpScheme::Http => Scheme::Http,
+            HttpScheme::Https => Scheme::Https,
+        },
+        host: rule.host.clone(),
+        port: rule.port,
+        methods: rule.methods.clone(),
+        path: rule.path.clone(),
+        effect: rule.effect.map(|effect| match effect {
+            Effect::Idempotent => EffectClass::Idempotent,
+            Effect::AtLeastOnce => EffectClass::AtLeastOnce,
+            Effect::AtMostOnce => EffectClass::AtMostOnce,
+        }),
+        on_unknown: match rule.on_unknown {
+            OnUnknown::Retry => menagerie_sandbox::OnUnknown::Retry,
+            OnUnknown::Review => menagerie_sandbox::OnUnknown::Review,
+            OnUnknown::Fail => menagerie_sandbox::OnUnknown::Fail,
+        },
+        secrets: rule
+            .secrets
+            .iter()
+            .map(|(header, secret)| (header.clone(), secret.clone()))
+            .collect(),
+        private_addresses: rule.private_addresses,
+    }
 }
 
 /// The view as a strategy is given it.

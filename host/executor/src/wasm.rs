@@ -11,8 +11,8 @@ use menagerie_orchestration::event::CallId;
 use menagerie_orchestration::failure::Failure;
 use menagerie_orchestration::flow::Flow;
 use menagerie_sandbox::{
-    CallLog, CallReport, CallSpec, Ended, Engine, HistoryPager, Invocation, LogLine, Observer,
-    Progress, Reply, Request, types,
+    CallLog, CallReport, CallSpec, Ended, Engine, HistoryPager, HostWaits, Invocation, LogLine,
+    NoWaits, Observer, Outside, Progress, Reply, Request, types,
 };
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,7 @@ use crate::call_log::JournalCallLog;
 use crate::clock::Clock;
 use crate::driver::Surroundings;
 use crate::guests::{GuestAnswer, GuestReply, GuestUse, Guests};
+use crate::held::HeldSlot;
 use crate::history::JournalHistory;
 use crate::translate::{self, Skills};
 use crate::watch::{GuestProgress, Watcher};
@@ -40,6 +41,7 @@ pub(crate) struct Ports {
     pub(crate) call_log: Arc<dyn CallLog>,
     pub(crate) history: Arc<dyn HistoryPager>,
     pub(crate) observer: Arc<dyn Observer>,
+    pub(crate) waits: Arc<dyn HostWaits>,
 }
 
 /// The guests of one run.
@@ -73,7 +75,7 @@ impl WasmGuests {
         }
     }
 
-    fn ports(&self, call: &Call, cancel: CancellationToken) -> Ports {
+    fn ports(&self, call: &Call, waits: Arc<dyn HostWaits>, cancel: CancellationToken) -> Ports {
         let (journal, key) = (self.journal.clone(), self.key.clone());
         Ports {
             cancel,
@@ -89,7 +91,25 @@ impl WasmGuests {
                 id: call.id,
                 step: call.step.clone(),
             }),
+            waits,
         }
+    }
+
+    fn call_while(
+        &self,
+        call: &Call,
+        waits: Arc<dyn HostWaits>,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'static, GuestAnswer> {
+        let role = call.role.to_string();
+        let Some(part) = self.calls.part(&role) else {
+            let failure = Failure::new("refused", format!("the run has no plugin for {role}"));
+            return Box::pin(std::future::ready(unmade(failure)));
+        };
+        let ports = self.ports(call, waits, cancel);
+        let spec = self.calls.spec(part, &self.key.run, call, ports);
+        let engine = self.engine.clone();
+        Box::pin(async move { answer_of(engine.call(spec).await) })
     }
 }
 
@@ -155,6 +175,10 @@ impl RunCalls {
             call_log: ports.call_log,
             history: ports.history,
             observer: ports.observer,
+            outside: Outside {
+                http: part.http.clone(),
+                waits: ports.waits,
+            },
         }
     }
 
@@ -173,15 +197,16 @@ impl RunCalls {
 
 impl Guests for WasmGuests {
     fn call(&self, call: Call, cancel: CancellationToken) -> BoxFuture<'static, GuestAnswer> {
-        let role = call.role.to_string();
-        let Some(part) = self.calls.part(&role) else {
-            let failure = Failure::new("refused", format!("the run has no plugin for {role}"));
-            return Box::pin(std::future::ready(unmade(failure)));
-        };
-        let ports = self.ports(&call, cancel);
-        let spec = self.calls.spec(part, &self.key.run, &call, ports);
-        let engine = self.engine.clone();
-        Box::pin(async move { answer_of(engine.call(spec).await) })
+        self.call_while(&call, Arc::new(NoWaits), cancel)
+    }
+
+    fn call_in_slot(
+        &self,
+        call: Call,
+        slot: HeldSlot,
+        cancel: CancellationToken,
+    ) -> BoxFuture<'static, GuestAnswer> {
+        self.call_while(&call, Arc::new(slot), cancel)
     }
 
     fn digest(&self, role: &str) -> String {
@@ -212,6 +237,9 @@ pub(crate) fn answer_of(report: CallReport) -> GuestAnswer {
         bytes_to_host: report.usage.bytes_to_host,
         output_bytes: report.usage.output_bytes,
         log_dropped: report.log_lines_dropped,
+        host_wait_us: report.usage.host_wait_us,
+        suspensions: u64::from(report.usage.suspensions),
+        repeated_host_calls: u64::from(report.usage.repeated_host_calls),
     };
     let context = report.context_writes.iter().filter_map(|(key, text)| {
         translate::document(text).map(|document| (key.clone(), document))

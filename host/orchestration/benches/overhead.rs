@@ -38,7 +38,7 @@ fn uses(name: &str) -> PluginUse {
         plugin: PluginSource::Named(name.to_owned()),
         config: Document::empty_object(),
         limits: CallLimits::default(),
-        grants: Vec::new(),
+        grants: Default::default(),
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::decision::Decision;
 use crate::document::Document;
 use crate::failure::Failure;
-use crate::flow::RunLimits;
+use crate::flow::{HttpGrant, RunLimits};
 use crate::time::Timestamp;
 
 /// Counts the steps of a run from 1, in the order in which they were asked for.
@@ -123,8 +123,11 @@ pub struct Pins {
     pub engine: String,
     /// Digest of the component behind each use: `agent:NAME`, `strategy`, `aggregator:NAME`.
     pub plugins: BTreeMap<String, String>,
-    /// The grants of each use.
+    /// The interfaces that each use was granted.
     pub grants: BTreeMap<String, Vec<String>>,
+    /// What each use may do by its grant of `http`. Secrets are named, and their values nowhere.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub http: BTreeMap<String, HttpGrant>,
     /// The licence as applied: tier and figures, by name.
     pub entitlements: BTreeMap<String, String>,
 }
@@ -161,8 +164,25 @@ pub struct CallFacts {
     /// Log lines beyond the meter.
     #[serde(default)]
     pub log_dropped: u64,
+    /// Microseconds of waiting for the outside, in which the call held no slot.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub host_wait_us: u64,
+    /// How often the instance was given up during such a wait.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub suspensions: u64,
+    /// Host calls that may have been made twice, and paid for twice.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repeated_host_calls: u64,
     /// The plugin's digest.
     pub plugin: String,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// How an attempt ended.

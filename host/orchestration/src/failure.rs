@@ -25,6 +25,12 @@ pub struct Failure<D = Document> {
     pub details: Option<D>,
 }
 
+/// A call that must not be repeated was cut off, and somebody has to find out what came of it.
+pub const OUTCOME_UNKNOWN: &str = "call-outcome-unknown";
+
+/// The same where the grant says that the step is to fail.
+pub const OUTCOME_UNKNOWN_FAILED: &str = "call-outcome-unknown-failed";
+
 /// The classes of R6, which later rules of recovery are keyed by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,6 +69,13 @@ impl<D> Failure<D> {
             | "handles" | "host-calls" | "total_timeout" => FailureClass::Resource,
             _ => FailureClass::Unknown,
         }
+    }
+
+    /// Whether somebody has to look at it before anything else is done, whatever the flow says of
+    /// failures: the guest asks for it, or something may have been done that must not be done twice.
+    #[must_use]
+    pub fn wants_review(&self) -> bool {
+        self.code == "escalate" || self.code == OUTCOME_UNKNOWN
     }
 
     /// Whether another attempt may end otherwise.

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
@@ -47,8 +48,158 @@ pub struct PluginUse {
     pub config: Document,
     /// What differs from the default meters.
     pub limits: CallLimits,
-    /// The capabilities that the flow gives to this plugin, by interface name, such as `http`.
-    pub grants: Vec<String>,
+    /// The capabilities that the flow gives to this plugin.
+    pub grants: Grants,
+}
+
+/// What a plugin may do beside computing. Nothing by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Grants {
+    /// Interfaces that are granted without any rules.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// Requests to the outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<HttpGrant>,
+}
+
+impl Grants {
+    /// Every granted interface by its name, sorted.
+    #[must_use]
+    pub fn interfaces(&self) -> Vec<String> {
+        let http = self.http.iter().map(|_| "http".to_owned());
+        let mut names: Vec<String> = self.names.iter().cloned().chain(http).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// Whether any of them reaches outside the host.
+    #[must_use]
+    pub fn reach_outside(&self) -> bool {
+        self.http.is_some()
+    }
+}
+
+/// A grant of `http`: what no rule allows is not sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpGrant {
+    /// The first that matches counts.
+    pub allow: Vec<HttpRule>,
+    /// Bytes of a request's body.
+    pub max_request: u64,
+    /// Bytes of an answer's body.
+    pub max_response: u64,
+    /// Milliseconds of an exchange, redirects included.
+    pub timeout_ms: u64,
+}
+
+/// One thing that a grant of `http` allows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HttpRule {
+    /// `http` or `https`.
+    pub scheme: HttpScheme,
+    /// In lower case; `*.example.org` is every name below `example.org`.
+    pub host: String,
+    /// The port.
+    pub port: u16,
+    /// In capitals.
+    pub methods: Vec<String>,
+    /// `*` is anything within a segment, `**` anything.
+    pub path: String,
+    /// What a crash between intent and record means; by the method where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub effect: Option<Effect>,
+    /// What becomes of an at-most-once call whose outcome nobody knows.
+    pub on_unknown: OnUnknown,
+    /// The name of the secret behind each header that the host adds.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub secrets: BTreeMap<String, String>,
+    /// Whether the host may be in a private network, or this machine.
+    #[serde(default)]
+    pub private_addresses: bool,
+}
+
+/// How a server is talked to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HttpScheme {
+    /// In the open.
+    Http,
+    /// Over TLS.
+    #[default]
+    Https,
+}
+
+/// What a crash between the intent and the record of a call means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Effect {
+    /// It is repeated: nothing changes by it, or the server honours the header `Idempotency-Key`.
+    Idempotent,
+    /// It is repeated, and counted as possibly done twice.
+    AtLeastOnce,
+    /// It is not repeated: what becomes of it says `on_unknown`.
+    AtMostOnce,
+}
+
+/// What becomes of an at-most-once call whose outcome nobody knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnUnknown {
+    /// It is repeated after all.
+    Retry,
+    /// The step waits for a person's answer.
+    #[default]
+    Review,
+    /// The step fails.
+    Fail,
+}
+
+impl HttpRule {
+    /// The class of a call by `method`.
+    #[must_use]
+    pub fn effect_of(&self, method: &str) -> Effect {
+        self.effect.unwrap_or(match method {
+            "GET" | "HEAD" | "OPTIONS" => Effect::AtLeastOnce,
+            _ => Effect::AtMostOnce,
+        })
+    }
+}
+
+impl std::fmt::Display for HttpRule {
+    /// `GET https://example.org:443/v1/*`, and what is special about it.
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let scheme = match self.scheme {
+            HttpScheme::Http => "http",
+            HttpScheme::Https => "https",
+        };
+        let (methods, host, port, path) =
+            (self.methods.join(","), &self.host, self.port, &self.path);
+        write!(out, "{methods} {scheme}://{host}:{port}{path}")?;
+        let effects: std::collections::BTreeSet<&str> = self
+            .methods
+            .iter()
+            .map(|method| match self.effect_of(method) {
+                Effect::Idempotent => "idempotent",
+                Effect::AtLeastOnce => "at-least-once",
+                Effect::AtMostOnce => match self.on_unknown {
+                    OnUnknown::Retry => "at-most-once (on_unknown = retry)",
+                    OnUnknown::Review => "at-most-once (on_unknown = review)",
+                    OnUnknown::Fail => "at-most-once (on_unknown = fail)",
+                },
+            })
+            .collect();
+        for effect in effects {
+            write!(out, ", {effect}")?;
+        }
+        for (header, secret) in &self.secrets {
+            write!(out, ", {header} from the secret `{secret}`")?;
+        }
+        if self.private_addresses {
+            write!(out, ", private addresses")?;
+        }
+        Ok(())
+    }
 }
 
 /// Where a component comes from.

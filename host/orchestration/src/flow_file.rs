@@ -6,6 +6,8 @@
 
 mod explain;
 mod file_types;
+mod grant_types;
+mod grants;
 mod graph;
 mod input;
 mod meaning;

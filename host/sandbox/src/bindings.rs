@@ -13,6 +13,7 @@ wasmtime::component::bindgen!({
         package menagerie:host;
         world everything {
             include menagerie:plugin/strategy-plugin@0.1.0;
+            import menagerie:plugin/http@0.1.0;
             export menagerie:plugin/group-strategy@0.1.0;
             export menagerie:plugin/agent@0.1.0;
             export menagerie:plugin/compensate@0.1.0;
@@ -28,6 +29,7 @@ wasmtime::component::bindgen!({
         "menagerie:plugin/invocation.hints": async | trappable,
         "menagerie:plugin/random.bytes": async | trappable,
         "menagerie:plugin/history.before": async | trappable,
+        "menagerie:plugin/http.send": async | trappable,
         default: trappable,
     },
     exports: { default: async },

@@ -8,45 +8,132 @@ use tokio::sync::OwnedSemaphorePermit;
 use wasmtime::Store;
 
 use crate::bindings::exports::menagerie::plugin::config_check;
-use crate::call_log::Recorder;
+use crate::call_log::CallTrouble;
 use crate::ended::{ended_by_error, ended_by_stop};
 use crate::engine::{Engine, FUEL_BETWEEN_YIELDS};
 use crate::entries;
+use crate::http::HttpAccess;
 use crate::limits::Limits;
 use crate::meters::Meters;
 use crate::output::{BadOutput, check_fault, check_reply};
 use crate::plugin::{MainExport, Plugin};
 use crate::random::SeededRandom;
+use crate::recorder::{InFlight, Recorder};
+use crate::repeating::Repeating;
 use crate::report::{CallReport, Ended, Usage};
 use crate::run::{Bounds, Cut, Finished, bounded};
-use crate::spec::{CallSpec, Reply, Request};
+use crate::spec::{CallSpec, Observer, Reply, Request};
 use crate::state::{CallState, LogBook};
 use crate::types::Fault;
+use crate::waits::Waits;
 
 /// What a guest's function gave: an answer or a fault, not checked yet.
 type Answer = Result<Reply, Fault>;
 
+/// What one execution of a call came to.
+enum Execution {
+    /// The call has ended.
+    Ended(CallReport),
+    /// The instance is gone; the host call goes on.
+    Suspended(Suspended),
+}
+
+/// A call without an instance.
+struct Suspended {
+    flight: InFlight,
+    recorder: Recorder,
+    /// What there is to say of the call if it ends before it is executed again.
+    report: CallReport,
+}
+
+/// What the executions of one call share.
+struct Executions {
+    bounds: Bounds,
+    waits: Arc<Waits>,
+    observer: Arc<dyn Observer>,
+    /// The same observer, for calls that may be suspended.
+    repeating: Option<Arc<Repeating>>,
+    started: Instant,
+}
+
 impl Engine {
     /// Makes one call. Whatever the guest does, this returns a report: within the call's own time
     /// limits and a tenth of a second, and at once when it is cancelled.
+    ///
+    /// A call whose host call takes long is suspended: its instance is dropped, and when the answer is
+    /// recorded it is executed again from its beginning, up to which the log answers. It is still one
+    /// call, and what it used is what it would have used undisturbed.
     pub async fn call(&self, spec: CallSpec) -> CallReport {
         let started = Instant::now();
         if let Some(reason) = self.reason_to_refuse(&spec) {
             return unmade(Ended::Refused(reason), started);
         }
-        let bounds = Bounds {
-            busy: spec.limits.busy,
-            deadline: started.checked_add(spec.timeout),
-            timeout: spec.timeout,
-            cancel: spec.cancel.clone(),
+        let repeating = spec
+            .outside
+            .http
+            .as_ref()
+            .map(|_| Arc::new(Repeating::new(spec.observer.clone())));
+        let executions = Executions {
+            bounds: Bounds {
+                busy: spec.limits.busy,
+                deadline: started.checked_add(spec.timeout),
+                timeout: spec.timeout,
+                cancel: spec.cancel.clone(),
+            },
+            waits: Arc::new(Waits::new(spec.outside.waits.clone())),
+            observer: match &repeating {
+                Some(repeating) => repeating.clone(),
+                None => spec.observer.clone(),
+            },
+            repeating,
+            started,
         };
-        let place = match self.place(&bounds).await {
-            Ok(place) => place,
-            Err(ended) => return unmade(ended, started),
-        };
-        let report = Box::pin(self.call_in_place(spec, &bounds, started)).await;
-        drop(place);
+        let mut report = Box::pin(self.executed(&spec, &executions)).await;
+        report.usage.host_wait_us = microseconds(executions.waits.total());
+        report.usage.wall_us = microseconds(started.elapsed());
         report
+    }
+
+    /// Executes the call until it ends.
+    async fn executed(&self, spec: &CallSpec, executions: &Executions) -> CallReport {
+        let (mut suspensions, mut repeats) = (0, 0);
+        loop {
+            let place = match self.place(executions).await {
+                Ok(place) => place,
+                Err(ended) => return unmade(ended, executions.started),
+            };
+            let execution = self.call_in_place(spec, executions).await;
+            drop(place);
+            let Suspended {
+                flight,
+                recorder,
+                mut report,
+            } = match execution {
+                Execution::Ended(mut report) => {
+                    report.usage.suspensions = suspensions;
+                    report.usage.repeated_host_calls += repeats;
+                    return report;
+                }
+                Execution::Suspended(suspended) => suspended,
+            };
+            suspensions += 1;
+            repeats += report.usage.repeated_host_calls;
+            let awaited = tokio::select! {
+                recorded = flight.recorded() => {
+                    recorded.map_err(|trouble| ended_by_stop(trouble.into()))
+                }
+                cut = executions.bounds.alarm() => Err(ended_by_cut(cut, &executions.bounds)),
+            };
+            if let Err(ended) = awaited {
+                report.ended = unless_in_doubt(ended, &recorder);
+                report.usage.suspensions = suspensions;
+                report.usage.repeated_host_calls = repeats;
+                return report;
+            }
+            if let Some(repeating) = &executions.repeating {
+                repeating.begin_again();
+            }
+        }
     }
 
     /// Compares the call with the plugin and with what this node can give, before anything runs.
@@ -66,47 +153,105 @@ impl Engine {
             .map(|error| error.to_string())
     }
 
-    /// Waits for a place among the calls that may exist at once.
-    async fn place(&self, bounds: &Bounds) -> Result<OwnedSemaphorePermit, Ended> {
-        let places = Arc::clone(self.places());
-        if let Ok(place) = Arc::clone(&places).try_acquire_owned() {
-            return Ok(place);
-        }
+    /// Waits for a place among the calls that may exist at once, and for the right to run guest code
+    /// if it was given up. Whoever waits for a place gives that right up meanwhile: those who have a
+    /// place, and wait for the right alone, could otherwise wait for ever.
+    async fn place(&self, executions: &Executions) -> Result<OwnedSemaphorePermit, Ended> {
+        let Executions { bounds, waits, .. } = executions;
+        let free = Arc::clone(self.places()).try_acquire_owned();
+        let admitted = async {
+            let place = match free {
+                Ok(place) if !waits.is_away() => return Ok(place),
+                Ok(place) => Ok(place),
+                Err(_) => {
+                    waits.leave();
+                    Arc::clone(self.places()).acquire_owned().await
+                }
+            };
+            waits.enter().await;
+            place.map_err(|_| Ended::Host("the engine takes no more calls".to_owned()))
+        };
         tokio::select! {
-            place = places.acquire_owned() => {
-                place.map_err(|_| Ended::Host("the engine takes no more calls".to_owned()))
-            }
+            biased;
+            place = admitted => place,
             cut = bounds.alarm() => Err(ended_by_cut(cut, bounds)),
         }
     }
 
-    async fn call_in_place(&self, spec: CallSpec, bounds: &Bounds, started: Instant) -> CallReport {
+    async fn call_in_place(&self, spec: &CallSpec, executions: &Executions) -> Execution {
         let CallSpec {
             plugin,
             request,
             limits,
             ..
-        } = &spec;
+        } = spec;
+        let Executions {
+            bounds, started, ..
+        } = executions;
         if let Some(ended) = too_many_parts(plugin, limits) {
-            return unmade(ended, started);
+            return Execution::Ended(unmade(ended, *started));
         }
-        let mut store = match self.store(&spec) {
+        let mut store = match self.store(spec, executions) {
             Ok(store) => store,
-            Err(error) => return unmade(Ended::Host(format!("{error:#}")), started),
+            Err(error) => {
+                return Execution::Ended(unmade(Ended::Host(format!("{error:#}")), *started));
+            }
         };
         entries::count(&spec.invocation, request);
         let Finished { result, busy } = bounded(enter(&mut store, plugin, request), bounds).await;
-        let ended = match result {
+        if let Some(flight) = store.data_mut().suspended.take() {
+            let (report, recorder) = report(store, limits, (Ended::Cancelled, 0), busy);
+            return Execution::Suspended(Suspended {
+                flight,
+                recorder,
+                report,
+            });
+        }
+        let (ended, output_bytes) = match result {
             Ok(Ok(answer)) => check(&mut store, limits, answer),
             Ok(Err(error)) => (ended_by_error(&error, limits, self.config()), 0),
             Err(Cut::Panicked(message)) => (Ended::Host(message), 0),
-            Err(cut) => (ended_by_cut(cut, bounds), 0),
+            Err(cut) => {
+                let ended = ended_by_cut(cut, bounds);
+                (unless_in_doubt(ended, &store.data().recorder), 0)
+            }
         };
-        report(store, limits, ended, busy, started)
+        let ended = self.settled(&mut store, ended, bounds).await;
+        let (report, _) = report(store, limits, (ended, output_bytes), busy);
+        Execution::Ended(report)
+    }
+
+    /// No end of a call is told before everything that the guest was told is durable.
+    async fn settled(&self, store: &mut Store<CallState>, ended: Ended, bounds: &Bounds) -> Ended {
+        let state = store.data_mut();
+        if state.http.is_none() {
+            return ended;
+        }
+        let answered = matches!(ended, Ended::Value(_) | Ended::Fault(_));
+        let settled = async {
+            if answered {
+                state.recorder.complete().await
+            } else {
+                state.recorder.settle().await
+            }
+        };
+        let settled: Result<(), CallTrouble> = tokio::select! {
+            biased;
+            settled = settled => settled,
+            cut = bounds.alarm() => return ended_by_cut(cut, bounds),
+        };
+        match settled {
+            Ok(()) => ended,
+            Err(trouble) => ended_by_stop(trouble.into()),
+        }
     }
 
     /// A Store with every meter set. It lives for this call alone.
-    fn store(&self, spec: &CallSpec) -> wasmtime::Result<Store<CallState>> {
+    fn store(
+        &self,
+        spec: &CallSpec,
+        executions: &Executions,
+    ) -> wasmtime::Result<Store<CallState>> {
         let CallSpec {
             limits, invocation, ..
         } = spec;
@@ -115,7 +260,12 @@ impl Engine {
             invocation.run.clone(),
             invocation.step.clone(),
             invocation.attempt,
+            spec.plugin.manifest().name.clone(),
         );
+        let http = spec.outside.http.as_ref().map(|policy| HttpAccess {
+            policy: Arc::clone(policy),
+            client: Arc::clone(self.client()),
+        });
         let state = CallState {
             meters: Meters::new(limits.clone()),
             random: SeededRandom::new(invocation.seed),
@@ -124,8 +274,12 @@ impl Engine {
             context_writes: Default::default(),
             recorder,
             history: Arc::clone(&spec.history),
-            observer: Arc::clone(&spec.observer),
+            observer: Arc::clone(&executions.observer),
             unyielded: 0,
+            http,
+            waits: Arc::clone(&executions.waits),
+            suspend_after: self.suspend_after(),
+            suspended: None,
         };
         let mut store = Store::try_new(self.wasmtime(), state)?;
         store.limiter(|state| &mut state.meters);
@@ -259,31 +413,49 @@ fn unmade(ended: Ended, started: Instant) -> CallReport {
     }
 }
 
+/// What there is to say of an execution, and the recorder, which may outlive it. Times of the whole
+/// call are filled in at its end.
 fn report(
     store: Store<CallState>,
     limits: &Limits,
     (ended, output_bytes): (Ended, u64),
     busy: Duration,
-    started: Instant,
-) -> CallReport {
+) -> (CallReport, Recorder) {
     let fuel = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
     let state = store.into_data();
     let usage = Usage {
         fuel,
         busy_us: microseconds(busy),
-        wall_us: microseconds(started.elapsed()),
+        wall_us: 0,
         peak_memory_bytes: state.meters.peak_memory,
         host_calls: state.meters.host_calls,
         bytes_to_host: state.meters.bytes_to_host,
         output_bytes,
         repeated_host_calls: state.recorder.repeats(),
+        host_wait_us: 0,
+        suspensions: 0,
     };
-    CallReport {
+    let report = CallReport {
         ended,
         usage,
         log: state.log.lines,
         log_lines_dropped: state.log.dropped,
         context_writes: state.context_writes,
+    };
+    (report, state.recorder)
+}
+
+/// A call that is cut off while something is under way that must not be done twice has an outcome
+/// that nobody knows, whatever cut it off. A cancelled one is nobody's concern any more.
+fn unless_in_doubt(ended: Ended, recorder: &Recorder) -> Ended {
+    match (ended, recorder.in_doubt()) {
+        (Ended::Deadline { .. } | Ended::Busy { .. } | Ended::Host(_), Some(doubt)) => {
+            Ended::CallOutcomeUnknown {
+                ordinal: doubt.0,
+                on_unknown: doubt.1,
+            }
+        }
+        (ended, _) => ended,
     }
 }
 

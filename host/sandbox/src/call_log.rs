@@ -1,14 +1,13 @@
 //! The port through which host calls with an effect are journalled, so that a step which is
 //! executed again sees the answers that it saw before.
 //!
-//! No interface of the contract has an effect yet; grants that reach outside go through
-//! [`Recorder::perform`], and whoever stores runs implements [`CallLog`].
+//! Grants that reach outside go through the [`Recorder`](crate::Recorder), and whoever stores runs
+//! implements [`CallLog`].
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
-use sha2::{Digest, Sha256};
 
 use crate::stop::Stop;
 
@@ -46,6 +45,30 @@ pub enum EffectClass {
     AtMostOnce,
 }
 
+/// What becomes of an at-most-once call whose outcome nobody knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnUnknown {
+    /// It is made again.
+    Retry,
+    /// Somebody is asked.
+    #[default]
+    Review,
+    /// The step fails.
+    Fail,
+}
+
+impl OnUnknown {
+    /// The word in flow files and failures.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            OnUnknown::Retry => "retry",
+            OnUnknown::Review => "review",
+            OnUnknown::Fail => "fail",
+        }
+    }
+}
+
 /// What is written down before an effect leaves the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
@@ -72,7 +95,7 @@ pub enum Known {
 pub struct CallLogError(pub String);
 
 /// Where host calls are journalled. `intend` and `record` return when what they were given is
-/// durable.
+/// durable. A log that only answers, as a replay's, refuses to intend: then nothing leaves the host.
 #[async_trait]
 pub trait CallLog: Send + Sync {
     /// What is known of a call.
@@ -80,119 +103,27 @@ pub trait CallLog: Send + Sync {
     /// Writes down that a call is about to happen. Intending a call again, as a repeat does, is
     /// fine as long as the intent is the same.
     async fn intend(&self, key: &CallKey, intent: &Intent) -> Result<(), CallLogError>;
+    /// The same for a read, whose intent may be lost: it is done again and nothing is different. So
+    /// it may be kept back until [`record`](CallLog::record), and written together with the answer.
+    async fn intend_read(&self, key: &CallKey, intent: &Intent) -> Result<(), CallLogError> {
+        self.intend(key, intent).await
+    }
+    /// Whether an earlier execution made this call, which the guest has ended without.
+    async fn expects(&self, key: &CallKey) -> Result<bool, CallLogError> {
+        Ok(self.lookup(key).await? != Known::Nothing)
+    }
     /// Writes down what came of a call that was intended.
     async fn record(&self, key: &CallKey, answer: &[u8]) -> Result<(), CallLogError>;
-}
-
-/// How a call is to be made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Permission {
-    /// For endpoints that honour one.
-    pub idempotency_key: String,
-    /// The call may have happened before.
-    pub repeated: bool,
-}
-
-/// Takes one attempt's host calls through the log, in order.
-pub struct Recorder {
-    log: Arc<dyn CallLog>,
-    run: String,
-    step: String,
-    attempt: u32,
-    next_ordinal: u32,
-    repeats: u32,
-}
-
-impl Recorder {
-    /// A recorder at the beginning of an execution of an attempt.
-    #[must_use]
-    pub fn new(log: Arc<dyn CallLog>, run: String, step: String, attempt: u32) -> Recorder {
-        Recorder {
-            log,
-            run,
-            step,
-            attempt,
-            next_ordinal: 0,
-            repeats: 0,
-        }
-    }
-
-    /// How many calls of this execution may have been made twice.
-    #[must_use]
-    pub fn repeats(&self) -> u32 {
-        self.repeats
-    }
-
-    /// Answers a call from the log, or makes it by `make` and records it.
-    ///
-    /// # Errors
-    /// [`CallTrouble`] when the request is not the recorded one, when nobody can know what came of
-    /// it, or when the log or the call fails.
-    pub async fn perform<Made>(
-        &mut self,
-        effect: EffectClass,
-        request: &[u8],
-        make: impl FnOnce(Permission) -> Made + Send,
-    ) -> Result<Vec<u8>, CallTrouble>
-    where
-        Made: Future<Output = Result<Vec<u8>, String>> + Send,
-    {
-        let key = CallKey {
-            run: self.run.clone(),
-            step: self.step.clone(),
-            attempt: self.attempt,
-            ordinal: self.next_ordinal,
-        };
-        let fresh = Permission {
-            idempotency_key: key.idempotency_key(),
-            repeated: false,
-        };
-        if effect == EffectClass::Pure {
-            return make(fresh).await.map_err(CallTrouble::Failed);
-        }
-        self.next_ordinal += 1;
-        let intent = Intent {
-            effect,
-            request_digest: digest(request),
-        };
-        let permission = match self.log.lookup(&key).await? {
-            Known::Nothing => fresh,
-            Known::Intended(before) | Known::Answered(before, _) if before != intent => {
-                return Err(CallTrouble::Nondeterministic {
-                    ordinal: key.ordinal,
-                });
-            }
-            Known::Answered(_, answer) => return Ok(answer),
-            Known::Intended(_) if effect == EffectClass::AtMostOnce => {
-                return Err(CallTrouble::OutcomeUnknown {
-                    ordinal: key.ordinal,
-                });
-            }
-            Known::Intended(_) => {
-                self.repeats += u32::from(effect == EffectClass::AtLeastOnce);
-                Permission {
-                    repeated: true,
-                    ..fresh
-                }
-            }
-        };
-        self.log.intend(&key, &intent).await?;
-        let answer = make(permission).await.map_err(CallTrouble::Failed)?;
-        self.log.record(&key, &answer).await?;
-        Ok(answer)
-    }
-}
-
-fn digest(request: &[u8]) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(request)))
 }
 
 /// Why a call through the log has no answer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallTrouble {
     /// The guest asked for something else when it was executed before.
-    #[error("host call {ordinal} differs from the one that was recorded")]
+    #[error("`{plugin}` is nondeterministic: host call {ordinal} differs from the recorded one")]
     Nondeterministic {
+        /// The plugin's name.
+        plugin: String,
         /// The call's number within the attempt.
         ordinal: u32,
     },
@@ -201,6 +132,8 @@ pub enum CallTrouble {
     OutcomeUnknown {
         /// The call's number within the attempt.
         ordinal: u32,
+        /// What is to become of the call.
+        on_unknown: OnUnknown,
     },
     /// The call itself failed, and its failure was not recorded.
     #[error("{0}")]
@@ -213,8 +146,16 @@ pub enum CallTrouble {
 impl From<CallTrouble> for Stop {
     fn from(trouble: CallTrouble) -> Stop {
         match trouble {
-            CallTrouble::Nondeterministic { ordinal } => Stop::Nondeterministic { ordinal },
-            CallTrouble::OutcomeUnknown { ordinal } => Stop::CallOutcomeUnknown { ordinal },
+            CallTrouble::Nondeterministic { plugin, ordinal } => {
+                Stop::Nondeterministic { plugin, ordinal }
+            }
+            CallTrouble::OutcomeUnknown {
+                ordinal,
+                on_unknown,
+            } => Stop::CallOutcomeUnknown {
+                ordinal,
+                on_unknown,
+            },
             CallTrouble::Failed(message) => Stop::Host(message),
             CallTrouble::Log(error) => Stop::Host(error.to_string()),
         }
@@ -268,7 +209,3 @@ impl CallLog for MemoryCallLog {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "call_log_tests.rs"]
-mod tests;

@@ -94,8 +94,16 @@ pub(crate) fn ended_by_stop(stop: Stop) -> Ended {
         Stop::Tables { limit, asked } => Ended::Tables { limit, asked },
         Stop::HostCalls { limit } => Ended::HostCalls { limit },
         Stop::Bytes { limit } => Ended::Bytes { limit },
-        Stop::Nondeterministic { ordinal } => Ended::Nondeterministic { ordinal },
-        Stop::CallOutcomeUnknown { ordinal } => Ended::CallOutcomeUnknown { ordinal },
+        Stop::Nondeterministic { plugin, ordinal } => Ended::Nondeterministic { plugin, ordinal },
+        Stop::CallOutcomeUnknown {
+            ordinal,
+            on_unknown,
+        } => Ended::CallOutcomeUnknown {
+            ordinal,
+            on_unknown,
+        },
+        // Taken care of before anybody asks how the call ended.
+        Stop::Suspended => Ended::Host("a suspended call was not taken up again".to_owned()),
         Stop::Misuse(message) => Ended::Trap { message },
         Stop::Host(message) => Ended::Host(message),
     }

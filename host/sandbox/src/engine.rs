@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
@@ -11,6 +12,7 @@ use wasmtime::{
 };
 
 use crate::costs::{COST_TABLE_VERSION, operator_costs};
+use crate::http::{Client, NoSecrets, Resolver, Secrets, SystemResolver};
 use crate::linker::{self, HostLinker};
 
 /// The release of wasmtime that the workspace's lock file holds; a test compares the two.
@@ -56,6 +58,29 @@ impl Default for EngineConfig {
     }
 }
 
+/// By whom the outside is reached. It changes no call but by what comes back, so it is no part of the
+/// fingerprint.
+#[derive(Clone)]
+pub struct OutsideConfig {
+    /// From names to addresses.
+    pub resolver: Arc<dyn Resolver>,
+    /// The operator's secrets.
+    pub secrets: Arc<dyn Secrets>,
+    /// How long an instance waits for a host call before it makes room; its call is executed again
+    /// when the answer is there.
+    pub suspend_after: Duration,
+}
+
+impl Default for OutsideConfig {
+    fn default() -> OutsideConfig {
+        OutsideConfig {
+            resolver: Arc::new(SystemResolver),
+            secrets: Arc::new(NoSecrets),
+            suspend_after: Duration::from_secs(1),
+        }
+    }
+}
+
 /// Why there is no engine.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -76,6 +101,8 @@ struct Shared {
     config: EngineConfig,
     fingerprint: String,
     places: Arc<Semaphore>,
+    client: Arc<Client>,
+    suspend_after: Duration,
 }
 
 impl fmt::Debug for Engine {
@@ -87,11 +114,23 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    /// Sets up an engine with a pool that is bounded in every dimension.
+    /// Sets up an engine with a pool that is bounded in every dimension. Granted calls reach the
+    /// outside through the operating system's resolver and without any secret.
     ///
     /// # Errors
     /// [`EngineError::Setup`] when the pool's address space cannot be reserved.
     pub fn new(config: &EngineConfig) -> Result<Engine, EngineError> {
+        Engine::with_outside(config, OutsideConfig::default())
+    }
+
+    /// The same, with a say in how the outside is reached.
+    ///
+    /// # Errors
+    /// As [`Engine::new`].
+    pub fn with_outside(
+        config: &EngineConfig,
+        outside: OutsideConfig,
+    ) -> Result<Engine, EngineError> {
         let setup = |error: wasmtime::Error| EngineError::Setup(format!("{error:#}"));
         let wasmtime = wasmtime::Engine::new(&wasmtime_config(config)).map_err(setup)?;
         let linker = linker::host_linker(&wasmtime).map_err(setup)?;
@@ -104,6 +143,8 @@ impl Engine {
                 config: config.clone(),
                 fingerprint,
                 places,
+                client: Arc::new(Client::new(outside.resolver, outside.secrets)),
+                suspend_after: outside.suspend_after,
             }),
         })
     }
@@ -125,6 +166,20 @@ impl Engine {
     #[must_use]
     pub fn free_places(&self) -> usize {
         self.shared.places.available_permits()
+    }
+
+    /// Whether the operator has a secret of that name.
+    #[must_use]
+    pub fn has_secret(&self, name: &str) -> bool {
+        self.shared.client.secrets().get(name).is_some()
+    }
+
+    pub(crate) fn client(&self) -> &Arc<Client> {
+        &self.shared.client
+    }
+
+    pub(crate) fn suspend_after(&self) -> Duration {
+        self.shared.suspend_after
     }
 
     pub(crate) fn wasmtime(&self) -> &wasmtime::Engine {

@@ -4,7 +4,8 @@
 //! - [`Engine`] and [`EngineConfig`]: wasmtime, its ceilings, its fingerprint.
 //! - [`Catalogue`]: bytes to [`Plugin`]s, by name and by digest; [`inspect()`] for a look without compiling.
 //! - [`CallSpec`] to [`CallReport`] through [`Engine::call`]: one call and how it [`Ended`].
-//! - [`CallLog`]: the port through which host calls with an effect will be journalled.
+//! - [`CallLog`]: the port through which host calls with an effect are journalled.
+//! - [`HttpPolicy`]: what a grant of `http` allows; [`OutsideConfig`]: by whom the outside is reached.
 //! - [`types`]: the values that guests take and give.
 //!
 //! What it must not know: flows, routing, the journal, licences.
@@ -18,6 +19,7 @@ mod costs;
 mod ended;
 mod engine;
 mod entries;
+mod http;
 mod ijson;
 mod inspect;
 mod instant;
@@ -29,25 +31,34 @@ mod meters;
 mod output;
 mod plugin;
 mod random;
+mod recorder;
+mod repeating;
 mod report;
 mod run;
 mod spec;
 mod state;
 mod stop;
 pub mod types;
+mod waits;
 
 pub use call_log::{
     CallKey, CallLog, CallLogError, CallTrouble, EffectClass, Intent, Known, MemoryCallLog,
-    Permission, Recorder,
+    OnUnknown,
 };
 pub use catalogue::Catalogue;
-pub use engine::{Engine, EngineConfig, EngineError, WASMTIME_VERSION};
+pub use engine::{Engine, EngineConfig, EngineError, OutsideConfig, WASMTIME_VERSION};
+pub use http::{
+    HttpPolicy, HttpRule, NoSecrets, Resolver, Scheme, Secret, Secrets, SystemResolver,
+};
 pub use inspect::{CONTRACT_VERSION, Inspection, LARGEST_COMPONENT, MOST_ELEMENTS, inspect};
 pub use limits::{CeilingError, Limits};
 pub use load_error::LoadError;
 pub use manifest::{MANIFEST_SECTION, Manifest, Schemas, WantedLimits};
 pub use plugin::{Grants, Kind, Origin, Plugin};
+pub use recorder::{HostCall, InFlight, Made, Opened, Permission, Recorder, Ticket};
 pub use report::{CallReport, Ended, LogLine, Usage};
 pub use spec::{
-    CallSpec, HistoryPager, Invocation, NoHistory, NoObserver, Observer, Progress, Reply, Request,
+    CallSpec, HistoryPager, Invocation, NoHistory, NoObserver, Observer, Outside, Progress, Reply,
+    Request,
 };
+pub use waits::{HostWaits, NoWaits};

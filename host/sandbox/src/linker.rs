@@ -1,11 +1,11 @@
-//! The host's side of the interfaces that are always there. What needs a grant gets a file of its
-//! own when it comes; so does WASI, which is not served yet.
+//! The host's side of the interfaces that are always there. What needs a grant has a file of its own,
+//! such as [`http`](crate::http); so will WASI, which is not served yet.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::menagerie::plugin::{
-    clock, history, invocation, log, progress, random, routing, types,
+    clock, history, http, invocation, log, progress, random, routing, types,
 };
 use crate::instant::rfc3339;
 use crate::spec::Progress;
@@ -36,6 +36,7 @@ pub(crate) fn host_linker(engine: &wasmtime::Engine) -> wasmtime::Result<HostLin
     random::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     progress::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     history::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    http::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     add_fuel_left(&mut linker)?;
     Ok(linker)
 }

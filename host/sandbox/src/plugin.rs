@@ -66,7 +66,7 @@ pub(crate) fn interface(name: &str) -> String {
 }
 
 /// What an operator lets a plugin import beyond what is always there: names of interfaces without
-/// their version, such as `menagerie:plugin/http`. No such interface exists yet.
+/// their version, such as `menagerie:plugin/http`. What may be done by them is said with each call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Grants {
     names: BTreeSet<String>,
@@ -117,16 +117,16 @@ impl Grants {
             };
         }
         let name = import.split('@').next().unwrap_or(import);
-        if BY_GRANT
-            .iter()
-            .any(|known| name.strip_prefix("menagerie:plugin/") == Some(known))
-            && !self.names.contains(name)
-        {
+        let short = name.strip_prefix("menagerie:plugin/").unwrap_or(name);
+        if BY_GRANT.contains(&short) && !self.names.contains(name) {
             let granted = self.names.iter().cloned().collect();
             return Err(LoadError::NotGranted {
                 import: owned(),
                 granted,
             });
+        }
+        if SERVED_BY_GRANT.iter().any(|name| import == interface(name)) {
+            return Ok(());
         }
         Err(LoadError::UnknownImport { import: owned() })
     }
@@ -135,8 +135,11 @@ impl Grants {
 /// Interfaces of the contract that need no grant.
 const ALWAYS_THERE: [&str; 5] = ["invocation", "log", "clock", "random", "progress"];
 
-/// Interfaces that the contract foresees. Each joins the linker with its own file.
+/// Interfaces that the contract foresees.
 const BY_GRANT: [&str; 5] = ["http", "model", "artifacts", "messages", "shared"];
+
+/// Those of them that this host serves. Each joins the linker with its own file.
+const SERVED_BY_GRANT: [&str; 1] = ["http"];
 
 /// The functions that a call enters by, found once when the plugin is loaded.
 pub(crate) struct Exports {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::call_log::OnUnknown;
 use crate::spec::Reply;
 use crate::types::{Fault, Level};
 
@@ -34,6 +35,11 @@ pub struct Usage {
     pub output_bytes: u64,
     /// Host calls that may have been made twice.
     pub repeated_host_calls: u32,
+    /// Microseconds in which the call waited for the host, and held no slot.
+    pub host_wait_us: u64,
+    /// How often the instance was given up while a host call went on. What is executed again up to
+    /// there counts once in every figure of this record.
+    pub suspensions: u32,
 }
 
 /// Everything that is known of a call when it has ended.
@@ -144,8 +150,10 @@ pub enum Ended {
     #[error("the call was cancelled")]
     Cancelled,
     /// It did something else than when it was executed before.
-    #[error("host call {ordinal} differs from the one that was recorded")]
+    #[error("`{plugin}` is nondeterministic: host call {ordinal} differs from the recorded one")]
     Nondeterministic {
+        /// The plugin's name.
+        plugin: String,
         /// The host call's number within the attempt.
         ordinal: u32,
     },
@@ -154,6 +162,8 @@ pub enum Ended {
     CallOutcomeUnknown {
         /// The host call's number within the attempt.
         ordinal: u32,
+        /// What is to become of the step.
+        on_unknown: OnUnknown,
     },
     /// It was never made: the request does not suit the plugin, or a limit exceeds a ceiling.
     #[error("the call was refused: {0}")]

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::call_log::CallLog;
+use crate::http::HttpPolicy;
 use crate::limits::Limits;
 use crate::plugin::{Kind, Plugin};
 use crate::report::LogLine;
@@ -16,6 +17,7 @@ use crate::types::{
     ConfigProblem, Decision, Difference, Fault, GroupDecision, GroupView, HistoryEntry,
     MemberResult, Outcome, Task, Verdict, View,
 };
+use crate::waits::{HostWaits, NoWaits};
 
 /// What is asked of a plugin.
 #[derive(Clone, Debug, PartialEq)]
@@ -197,4 +199,25 @@ pub struct CallSpec {
     pub history: Arc<dyn HistoryPager>,
     /// Who is told what the guest says while it runs.
     pub observer: Arc<dyn Observer>,
+    /// What lies beyond the host, as far as the call may reach it.
+    pub outside: Outside,
+}
+
+/// What a call may reach beyond the host, and who is told when it waits. Nothing and nobody by
+/// default.
+#[derive(Clone)]
+pub struct Outside {
+    /// What the call's grant of `http` allows.
+    pub http: Option<Arc<HttpPolicy>>,
+    /// Takes the call's slot back while it waits.
+    pub waits: Arc<dyn HostWaits>,
+}
+
+impl Default for Outside {
+    fn default() -> Outside {
+        Outside {
+            http: None,
+            waits: Arc::new(NoWaits),
+        }
+    }
 }

@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::call_log::Recorder;
+use crate::http::HttpAccess;
 use crate::ijson::{Budget, check_document};
 use crate::limits::Limits;
 use crate::meters::Meters;
 use crate::random::SeededRandom;
+use crate::recorder::{HostCall, InFlight, Made, Opened, Permission, Recorder};
 use crate::report::LogLine;
 use crate::spec::{HistoryPager, Invocation, Observer};
+use crate::stop::Stop;
 use crate::types::Level;
+use crate::waits::Waits;
 
 /// Bytes that may go to the guest before others are let run: copying them takes about as long as
 /// the work between two yields of fuel.
@@ -27,6 +31,11 @@ pub(crate) struct CallState {
     pub(crate) history: Arc<dyn HistoryPager>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) unyielded: usize,
+    pub(crate) http: Option<HttpAccess>,
+    pub(crate) waits: Arc<Waits>,
+    pub(crate) suspend_after: Duration,
+    /// The host call that goes on when the instance is given up.
+    pub(crate) suspended: Option<InFlight>,
 }
 
 impl CallState {
@@ -38,6 +47,38 @@ impl CallState {
             self.unyielded = 0;
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Takes a host call with an effect through the call log. What is recorded is answered at once;
+    /// otherwise the call holds no slot while it waits, and after a while no instance either.
+    pub(crate) async fn outside<Make, Making>(
+        &mut self,
+        call: HostCall<'_>,
+        make: Make,
+    ) -> Result<Vec<u8>, Stop>
+    where
+        Make: FnOnce(Permission) -> Making + Send + 'static,
+        Making: Future<Output = Made> + Send + 'static,
+    {
+        let ticket = match self.recorder.open(&call).await? {
+            Opened::Answered(answer) => return Ok(answer),
+            Opened::New(ticket) => ticket,
+        };
+        self.waits.leave();
+        let mut flight = match self.recorder.start(ticket, make).await {
+            Ok(flight) => flight,
+            Err(trouble) => {
+                self.waits.enter().await;
+                return Err(trouble.into());
+            }
+        };
+        let Some(answer) = flight.wait(self.suspend_after).await else {
+            self.suspended = Some(flight);
+            return Err(Stop::Suspended);
+        };
+        self.recorder.landed(flight);
+        self.waits.enter().await;
+        Ok(answer?)
     }
 
     /// What the agent sees of its own context: its earlier steps' values under this call's.

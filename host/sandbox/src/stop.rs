@@ -1,6 +1,8 @@
 //! Why the host stopped a guest from within a host function or a meter. The value travels through
 //! wasmtime as an error and is recognised again when the call has ended.
 
+use crate::call_log::OnUnknown;
+
 /// A typed reason, wrapped into the trap that ends the guest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Stop {
@@ -12,10 +14,13 @@ pub(crate) enum Stop {
     HostCalls { limit: u32 },
     #[error("more than {limit} bytes were passed to the host")]
     Bytes { limit: u64 },
-    #[error("host call {ordinal} differs from the one that was recorded")]
-    Nondeterministic { ordinal: u32 },
+    #[error("host call {ordinal} of `{plugin}` differs from the one that was recorded")]
+    Nondeterministic { plugin: String, ordinal: u32 },
     #[error("the outcome of host call {ordinal} is not known")]
-    CallOutcomeUnknown { ordinal: u32 },
+    CallOutcomeUnknown { ordinal: u32, on_unknown: OnUnknown },
+    /// No end at all: the instance makes room while its host call goes on.
+    #[error("the call is suspended")]
+    Suspended,
     #[error("{0}")]
     Misuse(String),
     #[error("{0}")]

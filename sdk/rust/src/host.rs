@@ -5,9 +5,9 @@
 //! functions can be tested like any others.
 
 #[cfg(target_family = "wasm")]
-use crate::bindings::imports::menagerie::plugin as port;
+pub(crate) use crate::bindings::imports::menagerie::plugin as port;
 #[cfg(not(target_family = "wasm"))]
-use crate::testing::port;
+pub(crate) use crate::testing::port;
 
 /// What this call is.
 pub mod invocation {

@@ -38,6 +38,7 @@ mod decision;
 mod fault;
 mod group;
 pub mod host;
+pub mod http;
 mod json;
 mod request;
 mod routing;

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use crate::agent::Task;
 use crate::fault::Fault;
 use crate::host::log::Level;
+use crate::http::{Problem, Request, Response};
 use crate::json::{FromJson, Json};
 use crate::wire::HistoryEntry;
 
@@ -58,6 +59,10 @@ pub struct MockHost {
     pub notes: Vec<String>,
     /// Pieces of the answer that were reported.
     pub chunks: Vec<String>,
+    /// What servers answer, by address; anything else is `denied`.
+    pub http: BTreeMap<String, Result<Response, Problem>>,
+    /// Requests that were sent.
+    pub requests: Vec<Request>,
 }
 
 impl Default for MockHost {
@@ -79,6 +84,8 @@ impl Default for MockHost {
             fraction: None,
             notes: Vec::new(),
             chunks: Vec::new(),
+            http: BTreeMap::new(),
+            requests: Vec::new(),
         }
     }
 }
@@ -245,6 +252,41 @@ pub(crate) mod port {
         }
         pub(crate) fn chunk(text: &str) {
             with(|host| host.chunks.push(text.to_owned()));
+        }
+    }
+
+    pub(crate) mod http {
+        use crate::http::Request;
+        use crate::wire::http as wire;
+
+        pub(crate) fn send(request: &wire::Request) -> Result<wire::Response, wire::Problem> {
+            let denied = || wire::Problem {
+                code: "denied".to_owned(),
+                message: format!("the grant allows nothing at {}", request.url),
+                extra: Vec::new(),
+            };
+            crate::testing::with(|host| {
+                host.requests.push(Request {
+                    method: request.method.clone(),
+                    url: request.url.clone(),
+                    headers: request.headers.clone(),
+                    body: request.body.clone(),
+                });
+                match host.http.get(&request.url).cloned().ok_or_else(denied)? {
+                    Ok(response) => Ok(wire::Response {
+                        status: response.status,
+                        url: response.url,
+                        headers: response.headers,
+                        body: response.body,
+                        extra: Vec::new(),
+                    }),
+                    Err(problem) => Err(wire::Problem {
+                        code: problem.code,
+                        message: problem.message,
+                        extra: Vec::new(),
+                    }),
+                }
+            })
         }
     }
 

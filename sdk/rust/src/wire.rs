@@ -23,3 +23,7 @@ pub(crate) mod arbiter {
 pub(crate) mod config_check {
     pub(crate) use crate::bindings::config_check::exports::menagerie::plugin::config_check::*;
 }
+
+pub(crate) mod http {
+    pub(crate) use crate::bindings::imports::menagerie::plugin::http::*;
+}

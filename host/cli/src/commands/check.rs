@@ -8,7 +8,8 @@ use std::time::Duration;
 use menagerie_executor::{Assembled, uses};
 use menagerie_orchestration::flow_file::Problem;
 use menagerie_sandbox::{
-    CallSpec, Catalogue, Ended, Invocation, MemoryCallLog, NoHistory, NoObserver, Reply, Request,
+    CallSpec, Catalogue, Ended, Invocation, MemoryCallLog, NoHistory, NoObserver, Outside, Reply,
+    Request,
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -67,6 +68,27 @@ fn print(name: &str, assembled: &Assembled) {
             part.plugin.digest()
         );
     }
+    print_grants(assembled);
+}
+
+/// What reaches outside, and how far.
+fn print_grants(assembled: &Assembled) {
+    let mut granted = uses(&assembled.flow)
+        .filter_map(|(role, _, used)| Some((role, used.grants.http.as_ref()?)))
+        .peekable();
+    if granted.peek().is_none() {
+        println!("nothing in it reaches outside");
+    }
+    for (role, http) in granted {
+        let timeout = humantime::format_duration(Duration::from_millis(http.timeout_ms));
+        println!(
+            "{role} may send http requests of {} bytes, answers of {} bytes within {timeout}:",
+            http.max_request, http.max_response
+        );
+        for rule in &http.allow {
+            println!("  {}", safe_line(&rule.to_string()));
+        }
+    }
 }
 
 fn summary(assembled: &Assembled) -> String {
@@ -119,6 +141,8 @@ pub(crate) async fn config_problems(
                 call_log: Arc::new(MemoryCallLog::default()),
                 history: Arc::new(NoHistory),
                 observer: Arc::new(NoObserver),
+                // Looking at a configuration is no reason to reach outside.
+                outside: Outside::default(),
             })
             .await;
         let place = |pointer: &str, offset: Option<usize>| {

@@ -30,7 +30,7 @@ pub(crate) fn config(
         } else {
             value
         };
-        println!("{name:<8}  {value:<50}  {origin}");
+        println!("{name:<13}  {value:<50}  {origin}");
     }
     Ok(ExitCode::SUCCESS)
 }

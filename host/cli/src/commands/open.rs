@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use menagerie_executor::{GateConfig, Host, HostParts, SystemClock};
 use menagerie_journal::{Error, Options, Page, RunFilter, RunKey, SqliteJournal};
-use menagerie_sandbox::{Catalogue, Engine, EngineConfig};
+use menagerie_sandbox::{Catalogue, Engine, EngineConfig, OutsideConfig};
 
 use crate::failure::{Failure, chain};
+use crate::secrets::OperatorSecrets;
 use crate::settings::Settings;
 
 /// How often a run's inbox is looked into.
@@ -39,7 +40,12 @@ pub(crate) fn host(settings: &Settings, command: &str) -> Result<Host, Failure> 
 
 /// An engine with its catalogue, compiled code kept in the cache of the settings.
 pub(crate) fn catalogue(settings: &Settings) -> Result<Catalogue, Failure> {
-    let engine = Engine::new(&EngineConfig::default())
+    let outside = OutsideConfig {
+        secrets: Arc::new(OperatorSecrets::of(settings)?),
+        suspend_after: settings.suspend_after.value,
+        ..OutsideConfig::default()
+    };
+    let engine = Engine::with_outside(&EngineConfig::default(), outside)
         .map_err(|error| Failure::host("the sandbox cannot be set up", error))?;
     let cache = settings.cache.value.join("compiled");
     let catalogue = Catalogue::new(engine, Some(cache));

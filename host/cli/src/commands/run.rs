@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use menagerie_executor::{
     AssembleError, AssembleProblem, Assembled, Began, BeginRun, Host, PluginFinder, Stopped,
-    assemble,
+    assemble, missing_secrets,
 };
 use menagerie_journal::RunKey;
 use menagerie_orchestration::document::Document;
@@ -124,10 +124,16 @@ pub(crate) fn assemble_file(
 ) -> Result<Assembled, Failure> {
     let entitlements = settings.entitlements()?;
     let flow = Arc::new(file.parsed.flow.clone());
-    assemble(catalogue, flow, file.text.clone(), finder, entitlements).map_err(|errors| {
+    let unusable = |errors: Vec<AssembleError>| {
         let problems: Vec<Problem> = errors.iter().map(|error| placed(file, error)).collect();
         Failure::in_file(&file.name, &file.text, problems)
-    })
+    };
+    let assembled =
+        assemble(catalogue, flow, file.text.clone(), finder, entitlements).map_err(unusable)?;
+    match missing_secrets(catalogue.engine(), &assembled.flow) {
+        missing if missing.is_empty() => Ok(assembled),
+        missing => Err(unusable(missing)),
+    }
 }
 
 /// A problem with a plugin, at the place in the flow file that names it.
@@ -136,6 +142,7 @@ fn placed(file: &FlowFile, error: &AssembleError) -> Problem {
         plugin_use(&error.role),
         match &error.problem {
             AssembleProblem::Ceiling(_) => "/limits",
+            AssembleProblem::Outside { .. } | AssembleProblem::Secret { .. } => "/grants/http",
             _ => "/plugin",
         },
     );

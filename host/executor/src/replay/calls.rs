@@ -9,7 +9,7 @@ use menagerie_orchestration::event::{CallFacts, CallOf, Event, Recorded};
 use menagerie_orchestration::failure::Failure;
 use menagerie_orchestration::input::Input;
 use menagerie_orchestration::replay::{self, Difference, Replay};
-use menagerie_sandbox::{Catalogue, Engine, NoObserver};
+use menagerie_sandbox::{Catalogue, Engine, NoObserver, NoWaits};
 use tokio_util::sync::CancellationToken;
 
 use super::Fuel;
@@ -146,6 +146,7 @@ impl Calls {
                 self.key.clone(),
             )),
             observer: Arc::new(NoObserver),
+            waits: Arc::new(NoWaits),
         };
         // The id of the run as it was then: a run may begin with another one's events.
         let mut spec = self.calls.spec(part, replay.run().id(), call, ports);

@@ -88,7 +88,7 @@ impl RecordedLog {
             Some(Known::Intended(intent) | Known::Answered(intent, _)) => intent.request_digest,
             _ => String::new(),
         };
-        if let Ended::Nondeterministic { ordinal } = *ended {
+        if let Ended::Nondeterministic { ordinal, .. } = *ended {
             return Some(Divergence::OtherRequest {
                 ordinal,
                 recorded: request(ordinal),
@@ -112,6 +112,12 @@ impl CallLog for RecordedLog {
         let mut seen = self.seen();
         seen.asked = seen.asked.max(key.ordinal + 1);
         Ok(self.rows.get(&key.ordinal).map_or(Known::Nothing, known_of))
+    }
+
+    /// What is not asked for any more is found when the call has ended, and is told apart from what is
+    /// asked for otherwise.
+    async fn expects(&self, _: &CallKey) -> Result<bool, CallLogError> {
+        Ok(false)
     }
 
     /// Comes before every call that is really made: here it ends.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
 use toml::Spanned;
 
+use super::grant_types::GrantsDocument;
 use super::units;
 
 /// A value that knows where it stands in the file.
@@ -79,6 +80,8 @@ macro_rules! text_type {
         }
     };
 }
+
+pub(super) use text_type;
 
 /// What a name looks like.
 pub(super) const NAME: &str = "a name of at most 64 letters, digits, `-` and `_`";
@@ -225,7 +228,7 @@ pub(super) struct AgentDocument {
     /// The capabilities that this plugin gets, by interface, such as `http`. Without them it can
     /// only compute.
     #[serde(default)]
-    pub(super) grants: Vec<Located<Name>>,
+    pub(super) grants: GrantsDocument,
     /// The agents whose steps end before this one's starts.
     #[serde(default)]
     pub(super) after: Vec<Located<Name>>,
@@ -261,7 +264,7 @@ pub(super) struct PluginDocument {
     /// The capabilities that this plugin gets, by interface, such as `http`. Without them it can
     /// only compute.
     #[serde(default)]
-    pub(super) grants: Vec<Located<Name>>,
+    pub(super) grants: GrantsDocument,
 }
 
 /// What a failure for good does to a step.

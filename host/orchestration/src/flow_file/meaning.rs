@@ -19,8 +19,8 @@ use super::words::quoted;
 use super::{input, relations};
 use crate::document::Document;
 use crate::flow::{
-    AgentSpec, CallLimits, Flow, InputSpec, OnFailure, PluginSource, PluginUse, RetryPolicy,
-    RunLimits,
+    AgentSpec, CallLimits, Flow, Grants, InputSpec, OnFailure, PluginSource, PluginUse,
+    RetryPolicy, RunLimits,
 };
 
 /// No attempt and no run is given more; a longer one is a slip of the pen.
@@ -81,14 +81,14 @@ fn default_strategy() -> PluginUse {
         plugin: PluginSource::Named(DEFAULT_STRATEGY.to_owned()),
         config: Document::empty_object(),
         limits: CallLimits::default(),
-        grants: Vec::new(),
+        grants: Grants::default(),
     }
 }
 
 /// Reads values, and reports those that mean nothing.
-struct Reader<'a, 't> {
+pub(super) struct Reader<'a, 't> {
     root: &'a Node,
-    problems: &'a mut Problems<'t>,
+    pub(super) problems: &'a mut Problems<'t>,
     /// The table that is being read, such as `agents.lockfile`, for messages.
     table: String,
 }
@@ -176,11 +176,6 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn grants(&mut self, grants: &[Located<Name>]) -> Vec<String> {
-        relations::each_once("grants", grants, self.problems);
-        grants.iter().map(|grant| grant.to_string()).collect()
-    }
-
     fn retry(&mut self, retry: Option<&RetryDocument>) -> RetryPolicy {
         let default = RetryPolicy::default();
         let Some(retry) = retry else {
@@ -246,7 +241,11 @@ impl Reader<'_, '_> {
     }
 
     /// The duration, when one was written; a bad one is reported and never replaced.
-    fn duration(&mut self, key: &str, text: Option<&Located<DurationText>>) -> Option<Duration> {
+    pub(super) fn duration(
+        &mut self,
+        key: &str,
+        text: Option<&Located<DurationText>>,
+    ) -> Option<Duration> {
         let text = text?;
         let duration = units::duration(text);
         let expected = match duration {
@@ -260,7 +259,12 @@ impl Reader<'_, '_> {
     }
 
     /// The size in bytes, when one was written; a bad one is reported and never replaced.
-    fn size(&mut self, key: &str, size: Option<&Located<Size>>, most: u64) -> Option<u64> {
+    pub(super) fn size(
+        &mut self,
+        key: &str,
+        size: Option<&Located<Size>>,
+        most: u64,
+    ) -> Option<u64> {
         let size = size?;
         let (bytes, found) = match &**size {
             Size::Bytes(bytes) => (Some(*bytes), Value::from(*bytes).to_string()),
@@ -269,6 +273,7 @@ impl Reader<'_, '_> {
         let expected = match bytes {
             None => units::SIZE.to_owned(),
             Some(0) => "more than nothing".to_owned(),
+            Some(bytes) if bytes > most && most < 1 << 30 => format!("at most {} MiB", most >> 20),
             Some(bytes) if bytes > most => format!("at most {} GiB", most >> 30),
             Some(_) => return bytes,
         };
@@ -276,7 +281,13 @@ impl Reader<'_, '_> {
         bytes
     }
 
-    fn bad_value(&mut self, key: &str, span: &Range<usize>, found: String, expected: &str) {
+    pub(super) fn bad_value(
+        &mut self,
+        key: &str,
+        span: &Range<usize>,
+        found: String,
+        expected: &str,
+    ) {
         self.problems.report(
             span,
             Words {

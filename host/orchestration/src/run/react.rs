@@ -237,7 +237,7 @@ impl Run {
     }
 
     fn after_failure(&self, step: &Step, failure: &Failure, now: Timestamp) -> AfterFailure {
-        if failure.code == "escalate" {
+        if failure.wants_review() {
             return AfterFailure::Escalate;
         }
         let agent = match step.kind {

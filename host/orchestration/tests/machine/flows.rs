@@ -15,7 +15,7 @@ fn uses(name: &str) -> PluginUse {
         plugin: PluginSource::Named(name.to_owned()),
         config: Document::from(json!({ "plugin": name })),
         limits: CallLimits::default(),
-        grants: Vec::new(),
+        grants: Default::default(),
     }
 }
 

@@ -14,7 +14,7 @@ use menagerie_builder::{Silent, test_guests};
 use menagerie_sandbox::types::Task;
 use menagerie_sandbox::{
     CallSpec, Catalogue, Engine, EngineConfig, Grants, Invocation, Limits, MemoryCallLog,
-    NoHistory, NoObserver, Plugin, Request,
+    NoHistory, NoObserver, Outside, Plugin, Request,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -74,5 +74,6 @@ pub fn spec(plugin: &Arc<Plugin>) -> CallSpec {
         call_log: Arc::new(MemoryCallLog::default()),
         history: Arc::new(NoHistory),
         observer: Arc::new(NoObserver),
+        outside: Outside::default(),
     }
 }

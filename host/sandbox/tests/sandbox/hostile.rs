@@ -11,6 +11,7 @@ use crate::support::{
 
 pub use crate::calls::{context_keeper, draws_and_tells, faults, waits_for_history, well_behaved};
 pub use crate::crosstalk::works;
+pub use crate::http::{http_flood, http_huge_body, http_smuggler};
 pub use crate::kinds::{arbitrates, checks_config, compensates, joins};
 pub use crate::refused::{
     huge_table, newer_contract, no_plugin, too_many_memories, two_kinds, wants_environment,

@@ -10,6 +10,9 @@ mod calls;
 mod catalogue;
 mod crosstalk;
 mod hostile;
+mod http;
 mod kinds;
+#[path = "../../../../tests/support/outside.rs"]
+mod outside;
 mod refused;
 mod support;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use menagerie_sandbox::types::{Task, Wake};
 use menagerie_sandbox::{
     CallReport, CallSpec, Catalogue, Ended, Engine, EngineConfig, Grants, Invocation, Limits,
-    MANIFEST_SECTION, MemoryCallLog, NoHistory, NoObserver, Plugin, Reply, Request,
+    MANIFEST_SECTION, MemoryCallLog, NoHistory, NoObserver, Outside, Plugin, Reply, Request,
 };
 use tokio_util::sync::CancellationToken;
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
@@ -187,6 +187,7 @@ pub fn spec(plugin: Arc<Plugin>) -> CallSpec {
         call_log: Arc::new(MemoryCallLog::default()),
         history: Arc::new(NoHistory),
         observer: Arc::new(NoObserver),
+        outside: Outside::default(),
     }
 }
 

@@ -19,7 +19,7 @@ plugin = "lockfile"
 plugin = { file = "plugins/report.wasm" }
 after = ["zebra"]
 config = { style = "short", depth = 3, when = 2024-05-01 }
-grants = ["http"]
+grants = ["messages"]
 retry = { max = 5, base = "500ms", max_delay = "1m 30s" }
 timeout = "10m"
 fallback = "zebra"
@@ -91,7 +91,7 @@ fn every_key_reaches_the_flow() {
         agent.uses.config.value(),
         &json!({ "style": "short", "depth": 3, "when": "2024-05-01" })
     );
-    assert_eq!(agent.uses.grants, ["http"]);
+    assert_eq!(agent.uses.grants.interfaces(), ["messages"]);
     assert_eq!(
         agent.uses.limits,
         CallLimits {
@@ -262,7 +262,10 @@ fn a_pointer_leads_to_its_value_or_as_far_as_the_file_goes() {
         WHOLE[place.span].to_owned()
     };
     assert_eq!(at(PluginUseRef::Strategy, "/plugin"), "\"dag\"");
-    assert_eq!(at(PluginUseRef::Agent("aardvark"), "/grants/0"), "\"http\"");
+    assert_eq!(
+        at(PluginUseRef::Agent("aardvark"), "/grants/0"),
+        "\"messages\""
+    );
     assert_eq!(
         at(PluginUseRef::Agent("aardvark"), "/limits/memory"),
         "\"64 MiB\""
