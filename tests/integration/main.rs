@@ -9,6 +9,7 @@ mod commands;
 mod crashes;
 mod doctored;
 mod endurance;
+mod every_command;
 mod histories;
 mod hostile_text;
 mod program;

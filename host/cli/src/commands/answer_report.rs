@@ -22,7 +22,8 @@ pub(crate) struct Finished<'run> {
 /// What a run used, over all of its calls.
 #[derive(Debug, Default)]
 struct Totals {
-    steps: u32,
+    /// Of steps; a step that was tried three times counts three.
+    attempts: u32,
     calls: u32,
     fuel: u64,
     guest_us: u64,
@@ -33,7 +34,7 @@ fn totals(events: &[(u64, Recorded)]) -> Totals {
     for (_, recorded) in events {
         let call = match &recorded.event {
             Event::StepEnded { call, .. } => {
-                totals.steps += 1;
+                totals.attempts += 1;
                 call
             }
             Event::Decided { call, .. } | Event::DecisionFailed { call, .. } => call,
@@ -80,7 +81,7 @@ fn as_json(finished: &Finished<'_>) -> Value {
         "result": (run.status() == RunStatus::Completed).then(|| run.result()),
         "waiting": waiting,
         "duration_ms": run.last_at().0 - run.started_at().0,
-        "attempts": totals.steps,
+        "attempts": totals.attempts,
         "calls": totals.calls,
         "fuel": totals.fuel,
     })
@@ -91,6 +92,7 @@ fn print_result(run: &Run) {
     if run.status() != RunStatus::Completed {
         return;
     }
+    eprintln!();
     let result = run.result();
     let newest = run.steps().filter_map(|step| step.output.as_ref()).last();
     match newest
@@ -127,10 +129,10 @@ fn print_summary(finished: &Finished<'_>) {
         run.status().word()
     };
     eprintln!(
-        "run {key} {word} in {}: {} steps, {} guest calls, {} fuel, {} in guests",
+        "run {key} {word} in {}: {}, {}, {} fuel, {} in guests",
         duration_ms(took.as_secs_f64() * 1_000.0),
-        totals.steps,
-        totals.calls,
+        counted(totals.attempts, "attempt"),
+        counted(totals.calls, "guest call"),
         fuel(totals.fuel),
         microseconds(totals.guest_us),
     );
@@ -148,6 +150,11 @@ fn print_summary(finished: &Finished<'_>) {
         );
     }
     print_next(finished);
+}
+
+fn counted(count: u32, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 fn print_next(finished: &Finished<'_>) {

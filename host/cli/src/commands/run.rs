@@ -259,7 +259,7 @@ pub(crate) async fn begin_run(
     };
     let view = LiveView::start(begin.json, &key.to_string());
     let watcher = view.watcher();
-    let interrupt = interrupt(&host, key.to_string());
+    let interrupt = interrupt(&host, key.to_string(), view.teller());
     let wanted = BeginRun {
         key: key.clone(),
         input: begin.input,
@@ -293,7 +293,7 @@ pub(crate) async fn drive_on(
 ) -> Result<ExitCode, Failure> {
     let catalogue = open::catalogue(settings)?;
     let view = LiveView::start(json, &key.to_string());
-    let interrupt = interrupt(host, key.to_string());
+    let interrupt = interrupt(host, key.to_string(), view.teller());
     let driven = host.resume(&catalogue, key, view.watcher()).await;
     view.stop();
     interrupt.abort();
@@ -319,16 +319,20 @@ async fn finish(
 }
 
 /// Parks the run on the first interrupt, and ends the process on the second.
-fn interrupt(host: &Host, run: String) -> tokio::task::JoinHandle<()> {
+fn interrupt(
+    host: &Host,
+    run: String,
+    tell: impl Fn(&str) + Send + 'static,
+) -> tokio::task::JoinHandle<()> {
     let stopper = host.stopper();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_err() {
             return;
         }
         stopper.cancel();
-        eprintln!("interrupted: parking the run; once more to end at once");
+        tell("interrupted: parking the run; once more to end at once");
         if tokio::signal::ctrl_c().await.is_ok() {
-            eprintln!("the run goes on with: menagerie resume {run}");
+            tell(&format!("the run goes on with: menagerie resume {run}"));
             std::process::exit(INTERRUPTED.into());
         }
     })

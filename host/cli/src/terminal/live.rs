@@ -15,8 +15,38 @@ use menagerie_orchestration::run::step::StepStatus;
 use crate::commands::events::line;
 use crate::terminal::text::{fuel, microseconds, safe_line, shortened};
 
-/// How wide the column of names is.
-const NAMES: usize = 20;
+/// What a line has room for. One that is longer than the terminal is wide would be torn, and drawn
+/// again below itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Layout {
+    columns: usize,
+    /// How wide the column of names is.
+    names: usize,
+    /// Whether there is room for a bar.
+    bar: bool,
+}
+
+impl Layout {
+    /// How wide a bar is, and the space behind it.
+    const BAR: usize = 21;
+    /// Everything on a running line but the name, the bar and the message.
+    const FRAME: usize = 16;
+
+    fn of(columns: usize) -> Self {
+        let names = (columns / 4).clamp(8, 40);
+        Self {
+            columns,
+            names,
+            bar: Self::FRAME + names + Self::BAR + 10 <= columns,
+        }
+    }
+
+    /// What fits behind the name of a step that has ended.
+    fn ending(self, mark: &str, told: &str) -> String {
+        let room = self.columns.saturating_sub(self.names + 5);
+        shortened(&format!("{mark} {told}"), room)
+    }
+}
 
 /// Shows a run while it is driven.
 pub(crate) struct LiveView {
@@ -27,6 +57,8 @@ impl LiveView {
     /// Begins to show; quiet where a program reads the answer.
     pub(crate) fn start(quiet: bool, run: &str) -> Self {
         let terminal = std::io::stderr().is_terminal() && !quiet;
+        let columns = console::Term::stderr().size().1;
+        let layout = Layout::of(columns.into());
         let bars = terminal.then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr()));
         if !quiet {
             eprintln!("run {run}");
@@ -34,6 +66,7 @@ impl LiveView {
         Self {
             watcher: Arc::new(Screen {
                 quiet,
+                layout,
                 bars,
                 steps: Mutex::default(),
             }),
@@ -42,6 +75,16 @@ impl LiveView {
 
     pub(crate) fn watcher(&self) -> Arc<dyn Watcher> {
         self.watcher.clone()
+    }
+
+    /// A way to tell something beside the steps, for as long as they are shown.
+    pub(crate) fn teller(&self) -> impl Fn(&str) + Send + 'static {
+        let screen = self.watcher.clone();
+        move |text| match &screen.bars {
+            // Written past the bars, it would be drawn over.
+            Some(bars) => bars.suspend(|| eprintln!("{text}")),
+            None => eprintln!("{text}"),
+        }
     }
 
     /// Leaves what is finished on the screen and takes the rest away.
@@ -57,6 +100,7 @@ impl LiveView {
 
 struct Screen {
     quiet: bool,
+    layout: Layout,
     bars: Option<MultiProgress>,
     steps: Mutex<BTreeMap<CallOf, ProgressBar>>,
 }
@@ -71,7 +115,8 @@ impl Screen {
         let bar = steps.entry(of).or_insert_with(|| {
             let bar = bars.add(ProgressBar::new_spinner());
             bar.set_style(running());
-            bar.set_prefix(format!("{:<NAMES$}", shortened(name, NAMES)));
+            let names = self.layout.names;
+            bar.set_prefix(format!("{:<names$}", shortened(name, names)));
             bar.enable_steady_tick(Duration::from_millis(100));
             bar
         });
@@ -81,7 +126,7 @@ impl Screen {
     fn ended(&self, bars: &MultiProgress, of: CallOf, name: &str, mark: &str, told: &str) {
         let bar = self.bar(bars, of, name);
         bar.set_style(finished());
-        bar.finish_with_message(format!("{mark} {told}"));
+        bar.finish_with_message(self.layout.ending(mark, told));
     }
 
     fn draw(&self, bars: &MultiProgress, run: &Run, recorded: &Recorded) {
@@ -107,8 +152,9 @@ impl Screen {
                             Some(menagerie_orchestration::event::AfterFailure::Retry {
                                 ..
                             }) => {
-                                self.bar(bars, of, id)
-                                    .set_message(format!("will be tried again: {told}"));
+                                let bar = self.bar(bars, of, id);
+                                bar.set_style(running());
+                                bar.set_message(format!("will be tried again: {told}"));
                             }
                             _ => self.ended(bars, of, id, "✗", &told),
                         }
@@ -127,16 +173,21 @@ impl Screen {
                 self.ended(bars, CallOf::Step(*step), id, "?", &told);
             }
             Event::Decided { .. } => {
-                // Steps that are planned and cannot start yet are worth seeing, too.
-                for step in run
-                    .steps()
-                    .filter(|step| step.status == StepStatus::Pending)
-                {
-                    self.bar(bars, CallOf::Step(step.no), &step.id)
-                        .set_message("waits for others");
+                // All of the plan, in its order, before the first of it begins.
+                for step in run.steps() {
+                    let of = CallOf::Step(step.no);
+                    let told = match step.status {
+                        StepStatus::Pending => "waits for others",
+                        StepStatus::Ready => "waits for its turn",
+                        _ => continue,
+                    };
+                    let shown = self.steps().contains_key(&of);
+                    if !shown {
+                        self.bar(bars, of, &step.id).set_message(told);
+                    }
                 }
             }
-            Event::DecisionFailed { .. } | Event::RunEnded { .. } => {
+            Event::DecisionFailed { .. } => {
                 let _ = bars.println(line(recorded));
             }
             _ => {}
@@ -192,6 +243,7 @@ impl Watcher for Screen {
         }
         let bar = self.bar(bars, call.of, step);
         match progress {
+            GuestProgress::Fraction(_) if !self.layout.bar => {}
             GuestProgress::Fraction(done) => {
                 bar.set_style(with_fraction());
                 bar.set_length(1_000);
@@ -205,5 +257,23 @@ impl Watcher for Screen {
             GuestProgress::Note(note) => bar.set_message(safe_line(note)),
             GuestProgress::Chunk(_) | GuestProgress::Log { .. } => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_fits_any_terminal() {
+        for columns in 30..400 {
+            let layout = Layout::of(columns);
+            let bar = if layout.bar { Layout::BAR } else { 0 };
+            assert!(Layout::FRAME + layout.names + bar <= columns, "{layout:?}");
+            let ending = layout.ending("✗", &"long ".repeat(100));
+            assert!(4 + layout.names + 1 + ending.chars().count() <= columns);
+            assert!(ending.ends_with('…'));
+        }
+        assert!(Layout::of(80).bar && !Layout::of(40).bar);
     }
 }
