@@ -7,6 +7,7 @@
 
 mod commands;
 mod crashes;
+mod disk_faults;
 mod doctored;
 mod endurance;
 mod every_command;

@@ -30,6 +30,15 @@ pub enum Error {
         /// The newest version that this program knows.
         supported: u32,
     },
+    /// Its file is not what was written there: pages are missing or mixed up. That of one run alone
+    /// is [`Error::Damaged`].
+    #[error("the store {} is damaged: {reason}; see `menagerie doctor --store`, or restore a backup", path.display())]
+    DamagedStore {
+        /// The store's folder.
+        path: PathBuf,
+        /// What the engine said.
+        reason: String,
+    },
     /// Nothing can be written there.
     #[error("the store {} cannot be written: {reason}", path.display())]
     ReadOnly {

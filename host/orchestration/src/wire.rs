@@ -48,6 +48,14 @@ pub enum WireError {
         /// Its version.
         found: u64,
     },
+    /// From a newer host that knows more types of events.
+    #[error(
+        "the event is of the type `{kind}`, which this host does not know: it can be shown, not resumed"
+    )]
+    UnknownType {
+        /// The event's type.
+        kind: String,
+    },
     /// A document that stands beside the event is missing or is no JSON.
     #[error("the payload {digest} cannot be had: {reason}")]
     Payload {
@@ -128,6 +136,9 @@ pub fn decode(
             found: head.v,
         });
     }
+    if !KINDS.contains(&head.kind.as_str()) {
+        return Err(WireError::UnknownType { kind: head.kind });
+    }
     let read: Recorded<Read> = serde_json::from_str(text)?;
     read.map(&mut |document: &Read| match document {
         Read::Inline(value) => Ok(Document::from(value.clone())),
@@ -137,6 +148,24 @@ pub fn decode(
         }),
     })
 }
+
+/// Every type of event that this host knows.
+pub const KINDS: [&str; 14] = [
+    "run_started",
+    "decision_requested",
+    "decided",
+    "decision_failed",
+    "step_ended",
+    "call_retried",
+    "call_reissued",
+    "step_skipped",
+    "escalated",
+    "answered",
+    "paused",
+    "unpaused",
+    "input_refused",
+    "run_ended",
+];
 
 /// `sha256:` and 64 hexadecimal digits.
 #[must_use]

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use menagerie_executor::ExecutorError;
 use menagerie_orchestration::event::{AfterFailure, Event, Recorded, StepResult};
+use menagerie_orchestration::wire::WireError;
 use serde_json::json;
 
 use crate::arguments::EventsArguments;
@@ -42,14 +44,16 @@ pub(crate) async fn events(
                         json!({"seq": stored.seq, "hash": stored.hash.to_string(), "event": event})
                     );
                 } else {
-                    let recorded =
-                        menagerie_executor::read_event(&**host.journal(), &key, &stored).await?;
-                    println!(
-                        "{:>5}  {}  {}",
-                        stored.seq,
-                        instant(recorded.at.0),
-                        line(&recorded)
-                    );
+                    let read = menagerie_executor::read_event(&**host.journal(), &key, &stored);
+                    let text = match read.await {
+                        Ok(recorded) => line(&recorded),
+                        Err(ExecutorError::Event { source, .. }) if is_of_a_newer_host(&source) => {
+                            safe_line(&format!("{source}: {}", stored.json))
+                        }
+                        Err(error) => return Err(error.into()),
+                    };
+                    let at = i64::try_from(stored.at_ms).unwrap_or(i64::MAX);
+                    println!("{:>5}  {}  {text}", stored.seq, instant(at));
                 }
             }
         }
@@ -58,6 +62,14 @@ pub(crate) async fn events(
         }
         tokio::time::sleep(LOOK).await;
     }
+}
+
+/// What a newer host has written can be shown as it stands.
+fn is_of_a_newer_host(error: &WireError) -> bool {
+    matches!(
+        error,
+        WireError::Version { .. } | WireError::UnknownType { .. }
+    )
 }
 
 /// An event in one line for a person.

@@ -10,7 +10,7 @@ use menagerie_mining::{Case, LogHead, ProcessEvent, write_jsonl, write_xes};
 
 use crate::arguments::{ExportArguments, ExportFormat};
 use crate::commands::open;
-use crate::failure::Failure;
+use crate::failure::{Failure, WRONG_USE};
 use crate::mining_events::{self, PluginNames};
 use crate::output::StandardOutput;
 use crate::settings::Settings;
@@ -31,17 +31,34 @@ pub(crate) async fn export(
         None => all_runs(&host).await?,
     };
     let mut cases = Vec::new();
+    let mut outcome = ExitCode::SUCCESS;
     for key in &keys {
-        let row = host.journal().run(key).await?;
-        let events = host.events(key, 0, usize::MAX).await?;
-        let names = PluginNames::of(&**host.journal(), key).await?;
-        cases.push(mining_events::case(&row, &events, &names));
+        match case_of(&host, key).await {
+            Ok(case) => cases.push(case),
+            // One that cannot be read keeps none of the others from being told.
+            Err(failure) if arguments.all => {
+                eprintln!("run {key} is left out: {}", failure.message());
+                outcome = ExitCode::from(WRONG_USE);
+            }
+            Err(failure) => return Err(failure),
+        }
     }
     let name = match &keys[..] {
         [one] => format!("run {one}"),
         _ => "all runs".to_owned(),
     };
-    write(cases, name, arguments.format, arguments.output)
+    write(cases, name, arguments.format, arguments.output)?;
+    Ok(outcome)
+}
+
+async fn case_of(
+    host: &menagerie_executor::Host,
+    key: &RunKey,
+) -> Result<Case<Vec<ProcessEvent>>, Failure> {
+    let row = host.journal().run(key).await?;
+    let events = host.events(key, 0, usize::MAX).await?;
+    let names = PluginNames::of(&**host.journal(), key).await?;
+    Ok(mining_events::case(&row, &events, &names))
 }
 
 /// One run as a file that stands for itself.

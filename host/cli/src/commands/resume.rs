@@ -8,7 +8,7 @@ use menagerie_journal::{Page, RunFilter, RunRow};
 use crate::arguments::ResumeArguments;
 use crate::commands::open;
 use crate::commands::run::drive_on;
-use crate::failure::{FAILED, Failure, INTERRUPTED, WAITING};
+use crate::failure::{FAILED, Failure, INTERRUPTED, WAITING, WRONG_USE};
 use crate::settings::Settings;
 
 /// Runs looked at in one go.
@@ -40,7 +40,14 @@ pub(crate) async fn resume(
             continue;
         }
         resumed += 1;
-        let code = drive_on(settings, &host, &row.key, arguments.json).await?;
+        let code = match drive_on(settings, &host, &row.key, arguments.json).await {
+            Ok(code) => code,
+            // One that cannot go on keeps none of the others from it.
+            Err(failure) => {
+                eprintln!("run {}: {}", row.key, failure.message());
+                ExitCode::from(WRONG_USE)
+            }
+        };
         if code == ExitCode::from(INTERRUPTED) {
             // Whoever interrupts means all of them.
             return Ok(code);
@@ -74,9 +81,10 @@ async fn unfinished(host: &Host) -> Result<Vec<RunRow>, Failure> {
     }
 }
 
-/// A run that failed counts more than one that waits, and that more than one that is done.
+/// A run that cannot go on counts more than one that failed, that more than one that waits, and that
+/// more than one that is done.
 fn worse(one: ExitCode, other: ExitCode) -> ExitCode {
-    let order = [ExitCode::from(FAILED), ExitCode::from(WAITING)];
+    let order = [WRONG_USE, FAILED, WAITING].map(ExitCode::from);
     order
         .into_iter()
         .find(|code| *code == one || *code == other)

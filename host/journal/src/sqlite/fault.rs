@@ -30,6 +30,10 @@ impl Faults {
                 path,
                 reason: error.to_string(),
             },
+            Some(ErrorCode::DatabaseCorrupt) => Error::DamagedStore {
+                path,
+                reason: error.to_string(),
+            },
             Some(ErrorCode::SystemIoFailure) => Error::Failing {
                 path,
                 // The number says what failed: a read, a write, a sync.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use menagerie_orchestration::document::Document;
 use menagerie_orchestration::event::{Event, Recorded};
 use menagerie_orchestration::time::Timestamp;
-use menagerie_orchestration::wire::{INLINE_BYTES, WireError, decode, encode};
+use menagerie_orchestration::wire::{INLINE_BYTES, KINDS, WireError, decode, encode};
 use serde_json::{Value, json};
 
 use crate::flows::flow;
@@ -76,11 +76,21 @@ fn a_newer_version_and_an_unknown_type_are_errors_of_their_own() {
     let unknown = r#"{"v":1,"type":"rewound","at":1,"cause":"start"}"#;
     assert!(matches!(
         decode(unknown, &mut none),
-        Err(WireError::Json(_))
+        Err(WireError::UnknownType { kind }) if kind == "rewound"
     ));
     for damaged in ["", "{}", "[]", r#"{"v":1,"type":"paused"}"#] {
         assert!(decode(damaged, &mut none).is_err(), "{damaged}");
     }
+}
+
+#[test]
+fn the_list_of_types_is_that_of_the_events() {
+    // Whoever reads a type that is not there is told all that are.
+    let unknown = r#"{"type":"rewound","at":1,"cause":"start"}"#;
+    let told = serde_json::from_str::<Recorded>(unknown).unwrap_err();
+    let listed: Vec<String> = KINDS.iter().map(|kind| format!("`{kind}`")).collect();
+    let expected = format!("expected one of {}", listed.join(", "));
+    assert!(told.to_string().contains(&expected), "{told}");
 }
 
 #[test]
