@@ -149,6 +149,45 @@ fn fuel_that_was_changed_is_named_and_so_is_a_decision() {
 }
 
 #[test]
+fn under_another_engine_fuel_is_not_compared_and_that_is_said() {
+    let mut doctored = Doctored::read(reviewed(), "r");
+    let started = event(&mut doctored.events, "run_started", "");
+    started["pins"]["engine"] = json!("wasmtime-1.0.0 of another machine");
+    event(&mut doctored.events, "step_ended", "graph")["call"]["fuel"] = json!(1);
+    let place = doctored.write();
+    let told = replay(&place, "r").expect(0).json();
+    assert_eq!((&told["equal"], &told["calls"]), (&json!(true), &json!(7)));
+    assert_eq!(told["fuel"], "not compared");
+    assert_eq!(
+        told["engines"]["recorded"],
+        "wasmtime-1.0.0 of another machine"
+    );
+    let text = place.run(["replay", "r"]).expect(0).stdout;
+    assert!(text.contains("fuel      not compared"), "{text}");
+
+    // What was answered is compared all the same.
+    let difference = caught(|run| {
+        event(&mut run.events, "run_started", "")["pins"]["engine"] = json!("another");
+        let decided = event(&mut run.events, "decided", "");
+        decided["answer"]["reason"] = json!("because I say so");
+    });
+    assert_eq!(difference["pointer"], "/answer/reason");
+}
+
+#[test]
+fn an_end_that_depended_on_the_moment_is_folded_and_not_made_again() {
+    let place = Place::new();
+    let flow = std::fs::read_to_string(review()).unwrap();
+    let hurried = "plugin = \"lockfile\"\nlimits = { busy = \"1ms\" }\nretry = { max = 0 }";
+    let flow = place.write("flow.toml", &flow.replace("plugin = \"lockfile\"", hurried));
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    place.run_review(&flow, &lock, &["--id", "r"]).expect(1);
+    let told = replay(&place, "r").expect(0).json();
+    assert_eq!(told["facts"], 1, "{told}");
+    assert_eq!(told["equal"], true);
+}
+
+#[test]
 fn what_the_machine_decided_otherwise_is_named_for_people_too() {
     let mut doctored = Doctored::read(reviewed(), "r");
     event(&mut doctored.events, "run_ended", "")["reason"] = json!("something else");

@@ -88,7 +88,9 @@ impl RecordedLog {
             Some(Known::Intended(intent) | Known::Answered(intent, _)) => intent.request_digest,
             _ => String::new(),
         };
-        if let Ended::Nondeterministic { ordinal, .. } = *ended {
+        if let Ended::Nondeterministic { ordinal, .. } = *ended
+            && ordinal < seen.asked
+        {
             return Some(Divergence::OtherRequest {
                 ordinal,
                 recorded: request(ordinal),
@@ -114,10 +116,9 @@ impl CallLog for RecordedLog {
         Ok(self.rows.get(&key.ordinal).map_or(Known::Nothing, known_of))
     }
 
-    /// What is not asked for any more is found when the call has ended, and is told apart from what is
-    /// asked for otherwise.
-    async fn expects(&self, _: &CallKey) -> Result<bool, CallLogError> {
-        Ok(false)
+    /// No lookup: what is only expected was not asked for.
+    async fn expects(&self, key: &CallKey) -> Result<bool, CallLogError> {
+        Ok(self.rows.contains_key(&key.ordinal))
     }
 
     /// Comes before every call that is really made: here it ends.
@@ -133,5 +134,140 @@ impl CallLog for RecordedLog {
 
     async fn record(&self, key: &CallKey, _: &[u8]) -> Result<(), CallLogError> {
         Err(CallLogError(format!("a replay records nothing: {key:?}")))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use menagerie_journal::{
+        Batch, CallKey as RowKey, CallRecord, Content, Created, Digest, MemoryJournal, NewRun,
+        Status,
+    };
+    use menagerie_sandbox::EffectClass;
+
+    use super::*;
+    use crate::store::digest_text;
+
+    fn key(ordinal: u32) -> CallKey {
+        CallKey {
+            run: "run-1".to_owned(),
+            step: "fetch".to_owned(),
+            attempt: 1,
+            ordinal,
+        }
+    }
+
+    fn intent(request: &str) -> Intent {
+        Intent {
+            effect: EffectClass::AtLeastOnce,
+            request_digest: digest_text(Digest::of(request.as_bytes())),
+        }
+    }
+
+    /// A run with a call that was answered, and one that was cut off.
+    async fn recorded() -> (MemoryJournal, RunKey) {
+        let journal = MemoryJournal::new("test");
+        let run = RunKey::in_default("run-1");
+        let new = NewRun {
+            key: run.clone(),
+            input_digest: Digest::of(b""),
+            flow: "calls".to_owned(),
+            parent: None,
+            path: String::new(),
+            session: None,
+            labels: BTreeMap::new(),
+            status: Status::unfinished("running"),
+            created_at_ms: 1,
+            pins: Vec::new(),
+        };
+        let Created::New(claim, _) = journal.create(new, Batch::default()).await.unwrap() else {
+            panic!("the run is new");
+        };
+        let row = |ordinal| RowKey {
+            step: "fetch".to_owned(),
+            attempt: 1,
+            ordinal,
+        };
+        let intend = |ordinal, request: &str| CallRecord::Intend {
+            call: row(ordinal),
+            execution: 1,
+            request: Digest::of(request.as_bytes()),
+            effect: "at-least-once".into(),
+            at_ms: 1,
+        };
+        let answered = CallRecord::Record {
+            call: row(0),
+            request: Digest::of(b"first"),
+            answer: Content::new(b"answer".to_vec()),
+            at_ms: 2,
+        };
+        let records = vec![intend(0, "first"), answered, intend(1, "second")];
+        journal.record_calls(&claim, records).await.unwrap();
+        (journal, run)
+    }
+
+    async fn log() -> RecordedLog {
+        let (journal, run) = recorded().await;
+        RecordedLog::of(&journal, &run, "fetch", 1).await.unwrap()
+    }
+
+    fn answered() -> Ended {
+        Ended::Host("whatever".to_owned())
+    }
+
+    #[tokio::test]
+    async fn a_recorded_call_is_answered_and_a_guest_on_its_way_diverges_nowhere() {
+        let log = log().await;
+        let answer = Known::Answered(intent("first"), b"answer".to_vec());
+        assert_eq!(log.lookup(&key(0)).await, Ok(answer));
+        assert_eq!(
+            log.lookup(&key(1)).await,
+            Ok(Known::Intended(intent("second")))
+        );
+        assert_eq!(log.divergence(&answered()), None);
+    }
+
+    #[tokio::test]
+    async fn a_call_without_a_recorded_answer_is_never_made() {
+        let log = log().await;
+        for ordinal in 0..3 {
+            log.lookup(&key(ordinal)).await.unwrap();
+        }
+        let refused = log.intend(&key(2), &intent("third")).await.unwrap_err();
+        assert!(refused.0.contains("diverged: new call"), "{refused}");
+        let new = Divergence::NewCall {
+            ordinal: 2,
+            request: intent("third").request_digest,
+        };
+        assert_eq!(log.divergence(&answered()), Some(new));
+        // One that was cut off is not made either.
+        log.intend(&key(1), &intent("second")).await.unwrap_err();
+        log.record(&key(0), b"another answer").await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn another_request_and_one_that_is_not_made_any_more_are_told_apart() {
+        let log = log().await;
+        log.lookup(&key(0)).await.unwrap();
+        let recorded = intent("first").request_digest;
+        let other = Divergence::OtherRequest {
+            ordinal: 0,
+            recorded,
+        };
+        let ended = |ordinal| Ended::Nondeterministic {
+            plugin: "fetch".to_owned(),
+            ordinal,
+        };
+        assert_eq!(log.divergence(&ended(0)), Some(other));
+        let recorded = intent("second").request_digest;
+        let not_asked = Divergence::NotAsked {
+            ordinal: 1,
+            recorded,
+        };
+        assert_eq!(log.divergence(&answered()), Some(not_asked.clone()));
+        // The sandbox may notice first that the guest ended without it.
+        assert_eq!(log.expects(&key(1)).await, Ok(true));
+        assert_eq!(log.divergence(&ended(1)), Some(not_asked));
     }
 }

@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
-use menagerie_executor::{Began, Clock, Host, Nobody, TokioClock};
+use menagerie_executor::{Began, Clock, Host, Nobody, TokioClock, replay_decisions};
 use menagerie_journal::Error;
 use menagerie_orchestration::decision::{Decision, Dependency};
 use menagerie_orchestration::event::{CallOf, Event, Recorded, StepNo};
@@ -175,6 +175,8 @@ async fn survives(seed: u64, store: &Store) {
     assert_eq!(outcomes(&events), undisturbed.1);
     check_executions(&events);
     host.journal().verify(&key()).await.unwrap();
+    let told = replay_decisions(&**host.journal(), &key(), flow.into()).await;
+    assert_eq!(told.unwrap().unwrap().result(), undisturbed.0);
 }
 
 /// Says with which seed a test failed.

@@ -12,6 +12,7 @@ mod journals;
 mod mortal;
 mod ownership;
 mod random_flows;
+mod replaying;
 mod snapshots;
 mod stores;
 mod storms;

@@ -13,7 +13,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use menagerie_executor::{Began, Clock, ExecutorError, Host, Nobody, Stopped, TokioClock};
+use menagerie_executor::{
+    Began, Clock, ExecutorError, Host, Nobody, Stopped, TokioClock, replay_decisions,
+};
 use menagerie_journal::{Error, Journal, MemoryJournal, Options, SqliteJournal};
 use menagerie_orchestration::input::Wish;
 use menagerie_orchestration::run::Run;
@@ -280,6 +282,12 @@ async fn storm(seed: u64, storm: u64, expected: &(Told, u64), mut shore: Shore) 
             check_executions(&events);
             Told::of(&run, events).must_equal(&expected.0);
             host.journal().verify(&key()).await.unwrap();
+            // What was lived through can be told again; one in five shows it.
+            if storm == 0 {
+                let flow = cast.of.flow.clone();
+                let told = replay_decisions(&*journal, &key(), flow).await;
+                assert_eq!(told.unwrap().unwrap(), run);
+            }
             return;
         }
         deaths += 1;
