@@ -13,6 +13,9 @@ mod endurance;
 mod every_command;
 mod histories;
 mod hostile_text;
+#[path = "../support/outside.rs"]
+mod outside;
+mod outside_calls;
 mod program;
 mod replay;
 mod review;

@@ -143,7 +143,7 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
             answer(stream, "200 OK", &format!("x-echo: {told}\r\n"), b"")
         }
         "/redirect" => answer(
-            &stream,
+            stream,
             "302 Found",
             &format!("location: {query}\r\n"),
             b"moved",
@@ -151,7 +151,7 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
         "/compressed" => answer(stream, "200 OK", "content-encoding: gzip\r\n", b"zipped"),
         "/status" => answer(stream, query, "", b"so it is"),
         "/big" => answer(
-            &stream,
+            stream,
             "200 OK",
             "",
             &vec![b'x'; query.parse().unwrap_or(0)],

@@ -44,6 +44,21 @@ fn retry_makes_another_attempt_that_is_told_the_hints() {
 }
 
 #[test]
+fn a_call_of_which_nobody_knows_what_came_waits_for_a_person_whatever_the_flow_says_of_failures() {
+    let mut story = Story::of(flow(&["a"]));
+    story.decides(plan().route("s", "a"));
+    story.fails("s", "call-outcome-unknown");
+    assert_eq!(story.status(), RunStatus::Waiting);
+    story.answers("s", retry());
+    assert_eq!(story.call("s").id.attempt, 2);
+    // Where the grant says that it is to fail, it fails, and is not tried again.
+    let mut story = Story::of(flow(&["a"]));
+    story.decides(plan().route("s", "a"));
+    story.fails("s", "call-outcome-unknown-failed");
+    assert_eq!(story.status_of("s"), "failed");
+}
+
+#[test]
 fn retry_of_a_question_runs_its_agent() {
     let mut story = Story::of(flow(&["a"]));
     story.decides(plan().step("escalate", "s", "a"));

@@ -74,7 +74,8 @@ fn send(wanted: Wanted) -> Answer {
             url: response.url,
             headers: response.headers,
             length: response.body.len(),
-            body: String::from_utf8_lossy(&response.body[..response.body.len().min(2_000)]).into_owned(),
+            body: String::from_utf8_lossy(&response.body[..response.body.len().min(2_000)])
+                .into_owned(),
         },
         Err(problem) => Answer::Problem {
             code: problem.code,

@@ -7,6 +7,7 @@ use super::good_flows::good;
 use crate::flow::{Flow, PluginSource};
 
 const REVIEW: &str = include_str!("../../../../cli/examples/review.toml");
+const REVIEW_WITH_INDEX: &str = include_str!("../../../../cli/examples/review-with-index.toml");
 const REVIEW_RULES: &str = include_str!("../../../../cli/examples/review-rules.toml");
 
 #[test]
@@ -23,6 +24,19 @@ fn the_example_of_a_review_is_a_good_flow() {
     let field = flow.input.text_field.clone().unwrap();
     assert_eq!(check_input(&flow, &json!({ field: "version = 4" })), Ok(()));
     assert!(check_input(&flow, &json!({})).is_err());
+}
+
+#[test]
+fn the_example_that_reaches_outside_grants_one_agent_one_address() {
+    let flow = good(REVIEW_WITH_INDEX).flow;
+    let outside: Vec<(&str, String)> = flow
+        .agents
+        .iter()
+        .filter_map(|agent| Some((&*agent.name, agent.uses.grants.http.as_ref()?)))
+        .map(|(name, http)| (name, http.allow[0].to_string()))
+        .collect();
+    let rule = "GET http://127.0.0.1:8000/index.json, idempotent, private addresses";
+    assert_eq!(outside, [("advisories", rule.to_owned())]);
 }
 
 #[test]

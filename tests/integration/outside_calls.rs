@@ -1,0 +1,362 @@
+//! The real program and a real server: what a kill between intent, effect, record and outcome means
+//! for each class of effect, what the licence and the operator's secrets have to do with it, and that a
+//! secret is found nowhere.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use serde_json::{Value, json};
+
+use crate::outside::Outside;
+use crate::program::{CLEAN_LOCK, Ended, Place, ended, root};
+
+const CANARY: &str = "canary-0a1b2c3d4e5f";
+
+/// A guest of the tests, built once.
+fn guest(name: &str) -> PathBuf {
+    static BUILT: OnceLock<Vec<(String, PathBuf)>> = OnceLock::new();
+    let built = BUILT.get_or_init(|| {
+        let built = menagerie_builder::test_guests(root(), &mut menagerie_builder::Silent);
+        let named = built.unwrap().into_iter();
+        named.map(|guest| (guest.name, guest.path)).collect()
+    });
+    let found = built.iter().find(|(known, _)| known == name);
+    found.unwrap().1.clone()
+}
+
+/// A licence with everything that grants need.
+fn licence() -> String {
+    let terms = json!({
+        "tier": "professional", "holder": "tests", "not_before": 0, "expires": 4_102_444_800_u64,
+    });
+    let seed = menagerie_licensing::issue::development_seed();
+    menagerie_licensing::issue::sign(&terms, &seed)
+}
+
+/// A place with a server, a flow whose one agent may reach it, and a licence that lets it.
+struct World {
+    place: Place,
+    server: Outside,
+    flow: PathBuf,
+}
+
+impl World {
+    /// `rule` is what the rule says beside the server's address.
+    fn new(rule: &str) -> World {
+        let (place, server) = (Place::new(), Outside::start());
+        let (fetcher, strategy) = (guest("fetcher"), guest("echo-strategy"));
+        let flow = format!(
+            r#"name = "fetching"
+[agents.fetch]
+plugin = {{ file = '{}' }}
+[agents.fetch.grants.http]
+allow = [{{ scheme = "http", host = "127.0.0.1", port = {}, path = "/**", private_addresses = true, {rule} }}]
+[strategy]
+plugin = {{ file = '{}' }}
+"#,
+            fetcher.display(),
+            server.address.port(),
+            strategy.display()
+        );
+        let flow = place.write("flow.toml", &flow);
+        place.write("licence", &licence());
+        World {
+            place,
+            server,
+            flow,
+        }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = self.place.command();
+        command.env("MENAGERIE_LICENCE", self.place.path("licence"));
+        command
+    }
+
+    fn begin(&self, method: &str, path: &str) -> Command {
+        let requests = json!([{"method": method, "url": self.server.url(path), "body": ""}]);
+        let mut command = self.command();
+        command
+            .arg("run")
+            .arg(&self.flow)
+            .args(["--json", "--id", "fetched"]);
+        command.args(["--input", &json!({ "requests": requests }).to_string()]);
+        command
+    }
+
+    fn resume(&self) -> Ended {
+        ended(self.command().args(["resume", "fetched", "--json"]))
+    }
+
+    /// The last end of a step, out of the journal.
+    fn step_ended(&self) -> Value {
+        let events = ended(self.command().args(["events", "fetched", "--json"])).expect(0);
+        let event = |line: &str| serde_json::from_str::<Value>(line).unwrap()["event"].clone();
+        let mut last = events
+            .stdout
+            .lines()
+            .map(event)
+            .filter(|event| event["type"] == "step_ended");
+        last.next_back().unwrap()
+    }
+}
+
+/// How a run is expected to go on that was killed at one point: its exit code, how often the server was
+/// asked in all, and how many calls are counted as possibly made twice.
+type Expected = (i32, usize, u64);
+
+/// Kills the program at each of the three points in turn.
+fn survives(rule: &str, method: &str, points: [Expected; 3]) {
+    for (point, expected) in ["before-effect", "after-effect", "after-record"]
+        .iter()
+        .zip(points)
+    {
+        let world = World::new(rule);
+        let mut first = world.begin(method, "/thing");
+        let killed = ended(first.env("MENAGERIE_CRASH_AT", format!("{point}:1")));
+        assert_eq!(killed.code, None, "{rule} {point}: {}", killed.stderr);
+        let (code, requests, repeated) = expected;
+        let resumed = world.resume();
+        assert_eq!(
+            resumed.code,
+            Some(code),
+            "{rule} {point}: {}",
+            resumed.stderr
+        );
+        assert_eq!(world.server.seen().len(), requests, "{rule} {point}");
+        let step = world.step_ended();
+        let found = step["call"]["repeated_host_calls"].as_u64().unwrap_or(0);
+        assert_eq!(found, repeated, "{rule} {point}: {step}");
+        if method == "POST" && rule.contains("idempotent") {
+            let keys = world.server.by_key();
+            assert_eq!(keys.len(), 1, "one thing was done: {keys:?}");
+            assert!(
+                keys.keys()
+                    .all(|key| key.starts_with("fetched:") && key.ends_with(":0"))
+            );
+        }
+        if code == 0 {
+            let answer = &step["result"]["completed"]["output"]["inline"]["answers"][0];
+            let status = if method == "POST" { 201 } else { 404 };
+            assert_eq!(answer["status"], status, "{rule} {point}: {step}");
+        }
+        ended(world.command().args(["doctor", "--store"])).expect(0);
+    }
+}
+
+#[test]
+fn a_read_is_repeated_when_it_was_not_recorded_and_no_trace_is_left_of_it() {
+    let points = [(0, 1, 0), (0, 2, 0), (0, 1, 0)];
+    survives("effect = \"idempotent\"", "GET", points);
+}
+
+#[test]
+fn a_post_to_a_server_that_honours_keys_is_repeated_under_the_same_key() {
+    let points = [(0, 1, 0), (0, 2, 0), (0, 1, 0)];
+    survives("method = \"POST\", effect = \"idempotent\"", "POST", points);
+}
+
+#[test]
+fn a_get_of_which_nothing_is_said_is_repeated_and_counted() {
+    survives("method = \"GET\"", "GET", [(0, 1, 1), (0, 2, 1), (0, 1, 0)]);
+}
+
+#[test]
+fn a_bare_post_is_not_repeated_and_its_step_waits_for_a_person() {
+    survives(
+        "method = \"POST\"",
+        "POST",
+        [(3, 0, 0), (3, 1, 0), (0, 1, 0)],
+    );
+}
+
+#[test]
+fn a_bare_post_follows_what_its_rule_says_of_unknown_outcomes() {
+    let rule = "method = \"POST\", on_unknown = \"retry\"";
+    survives(rule, "POST", [(0, 1, 1), (0, 2, 1), (0, 1, 0)]);
+    let world = World::new("method = \"POST\", on_unknown = \"fail\"");
+    let mut first = world.begin("POST", "/thing");
+    ended(first.env("MENAGERIE_CRASH_AT", "after-effect:1"));
+    let resumed = world.resume();
+    assert_eq!(resumed.code, Some(1), "{}", resumed.stderr);
+    let failed = world.step_ended()["result"]["failed"].clone();
+    assert_eq!(failed["code"], "call-outcome-unknown-failed", "{failed}");
+    assert_eq!(world.server.seen().len(), 1);
+}
+
+#[test]
+fn a_person_answers_for_a_post_of_which_nobody_knows_what_came() {
+    for (answer, requests) in [("retry", 2), ("skip", 1)] {
+        let world = World::new("method = \"POST\"");
+        let mut first = world.begin("POST", "/thing");
+        ended(first.env("MENAGERIE_CRASH_AT", "after-effect:1"));
+        world.resume().expect(3);
+        let failed = world.step_ended()["result"]["failed"].clone();
+        assert_eq!(failed["code"], "call-outcome-unknown", "{failed}");
+        ended(
+            world
+                .command()
+                .args(["answer", "fetched", answer, "--json"]),
+        )
+        .expect(0);
+        assert_eq!(world.server.seen().len(), requests, "{answer}");
+    }
+}
+
+#[test]
+fn a_grant_that_reaches_outside_takes_a_licence_and_the_secrets_that_it_names() {
+    let world = World::new("secrets = { authorization = \"the-token\" }");
+    let without = ended(world.place.command().arg("check").arg(&world.flow));
+    let refused = without.expect(2).stderr;
+    assert!(
+        refused.contains("external_actions") && refused.contains("community"),
+        "{refused}"
+    );
+
+    let refused = ended(world.command().arg("check").arg(&world.flow))
+        .expect(2)
+        .stderr;
+    assert!(refused.contains("MENAGERIE_SECRET_THE_TOKEN"), "{refused}");
+    assert!(refused.contains("flow.toml:"), "{refused}");
+
+    let mut good = world.command();
+    good.env("MENAGERIE_SECRET_THE_TOKEN", CANARY)
+        .arg("check")
+        .arg(&world.flow);
+    let shown = ended(&mut good).expect(0).stdout;
+    let server = format!("GET http://{}/**, at-least-once", world.server.address);
+    assert!(shown.contains(&server), "{shown}");
+    assert!(
+        shown.contains("authorization from the secret `the-token`"),
+        "{shown}"
+    );
+    assert!(!shown.contains(CANARY), "{shown}");
+    assert!(world.server.seen().is_empty());
+}
+
+#[test]
+fn a_secret_is_sent_and_is_nowhere_else() {
+    let world = World::new("secrets = { authorization = \"the-token\" }");
+    let secrets = world.place.write(
+        "secrets.toml",
+        &format!("the-token = \"Bearer {CANARY}\"\n"),
+    );
+    let mut open = world.begin("GET", "/echo");
+    let refused = ended(open.env("MENAGERIE_SECRETS", &secrets))
+        .expect(2)
+        .stderr;
+    assert!(
+        refused.contains("chmod 600") && !refused.contains(CANARY),
+        "{refused}"
+    );
+
+    private(&secrets);
+    let mut first = world.begin("GET", "/echo");
+    first
+        .env("MENAGERIE_SECRETS", &secrets)
+        .env("MENAGERIE_LOG", "trace");
+    let run = ended(&mut first).expect(0);
+    let sent = world.server.seen();
+    let bearer = format!("Bearer {CANARY}");
+    assert_eq!(sent[0].header("authorization"), Some(bearer.as_str()));
+    let answer = &world.step_ended()["result"]["completed"]["output"]["inline"]["answers"][0];
+    assert_eq!(answer["code"], "withheld", "{answer}");
+
+    std::fs::remove_file(&secrets).unwrap();
+    assert!(!run.stdout.contains(CANARY) && !run.stderr.contains(CANARY));
+    let found = files_with(&world.place.path("store"), CANARY.as_bytes());
+    assert!(found.is_empty(), "{found:?}");
+}
+
+fn private(path: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+fn files_with(folder: &Path, text: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files_with(&path, text));
+        } else if std::fs::read(&path)
+            .unwrap()
+            .windows(text.len())
+            .any(|part| part == text)
+        {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn a_slow_answer_suspends_the_call_and_the_run_goes_on_when_it_comes() {
+    let world = World::new("method = \"GET\"");
+    let mut command = world.begin("GET", "/slow");
+    command.env("MENAGERIE_SUSPEND_AFTER", "0s");
+    command.env("MENAGERIE_TEST_ENTRIES", world.place.path("entries"));
+    let running = command
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    world.server.wait_for(1);
+    // The server keeps its answer back, so that no wait is short enough.
+    world.server.release();
+    let output = running.wait_with_output().unwrap();
+    assert!(output.status.success());
+    let call = world.step_ended()["call"].clone();
+    assert_eq!(call["suspensions"], 1, "{call}");
+    assert!(call["host_wait_us"].as_u64().unwrap() > 0, "{call}");
+    assert_eq!(
+        call["host_calls"], 2,
+        "a line of log and a request, each once: {call}"
+    );
+    assert_eq!(world.server.seen().len(), 1);
+}
+
+#[test]
+fn the_example_fetches_its_index_where_it_is_granted_and_is_refused_where_it_is_not() {
+    let (place, server) = (Place::new(), Outside::start());
+    server.page(
+        "/index.json",
+        r#"{"advisories": [{"id": "X-1", "package": "serde", "title": "old"}, {"id": "X-2", "package": "none"}]}"#,
+    );
+    place.write("licence", &licence());
+    let example = std::fs::read_to_string(root().join("host/cli/examples/review-with-index.toml"));
+    let example = example
+        .unwrap()
+        .replace("8000", &server.address.port().to_string());
+    let run = |text: &str| {
+        let flow = place.write("flow.toml", text);
+        let lock = place.write("Cargo.lock", CLEAN_LOCK);
+        let mut command = place.command();
+        command.env("MENAGERIE_LICENCE", place.path("licence"));
+        command.arg("run").arg(flow).arg("--json");
+        ended(command.args(["--input", &format!("@{}", lock.display())]))
+    };
+    let answer = run(&example).expect(0).json();
+    let found = &answer["result"]["advisories"];
+    assert_eq!(found["known"], 2, "{answer}");
+    let expected = json!([{"id": "X-1", "package": "serde 1.0.0", "title": "old"}]);
+    assert_eq!(found["matches"], expected, "{answer}");
+    assert_eq!(server.seen().len(), 1);
+
+    // Another address than the granted one: the agent is told, and says so.
+    let elsewhere = example.replace("path = \"/index.json\"", "path = \"/other.json\"");
+    let failed = run(&elsewhere).expect(1);
+    assert!(failed.stdout.contains("denied"), "{}", failed.stdout);
+    // No grant at all: the component is refused before anything runs.
+    let (before, rest) = example
+        .split_once("[agents.advisories.grants.http]")
+        .unwrap();
+    let (_, after) = rest.split_once("[strategy]").unwrap();
+    let refused = run(&format!("{before}[strategy]{after}")).expect(2);
+    assert!(
+        refused.stdout.contains("http@0.1.0") || refused.stderr.contains("http@0.1.0"),
+        "{refused:?}"
+    );
+    assert_eq!(server.seen().len(), 1);
+}
