@@ -296,14 +296,24 @@ fn files_with(folder: &Path, text: &[u8]) -> Vec<PathBuf> {
 fn a_slow_answer_suspends_the_call_and_the_run_goes_on_when_it_comes() {
     let world = World::new("method = \"GET\"");
     let mut command = world.begin("GET", "/slow");
-    command.env("MENAGERIE_SUSPEND_AFTER", "0s");
+    command.env("MENAGERIE_SUSPEND_AFTER", "1ms");
     command.env("MENAGERIE_TEST_ENTRIES", world.place.path("entries"));
     let running = command
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
     world.server.wait_for(1);
-    // The server keeps its answer back, so that no wait is short enough.
+    // The server keeps its answer back until the instance is gone.
+    let entries = || std::fs::read_to_string(world.place.path("entries")).unwrap_or_default();
+    let began = std::time::Instant::now();
+    while !entries().contains(" suspend ") {
+        assert!(
+            began.elapsed() < std::time::Duration::from_secs(60),
+            "{}",
+            entries()
+        );
+        std::thread::yield_now();
+    }
     world.server.release();
     let output = running.wait_with_output().unwrap();
     assert!(output.status.success());
@@ -313,6 +323,13 @@ fn a_slow_answer_suspends_the_call_and_the_run_goes_on_when_it_comes() {
     assert_eq!(
         call["host_calls"], 2,
         "a line of log and a request, each once: {call}"
+    );
+    let counted = |what: &str| entries().matches(&format!(" {what} fetch\n")).count();
+    assert_eq!(
+        (counted("process"), counted("suspend")),
+        (2, 1),
+        "{}",
+        entries()
     );
     assert_eq!(world.server.seen().len(), 1);
 }

@@ -116,6 +116,7 @@ impl Engine {
                 }
                 Execution::Suspended(suspended) => suspended,
             };
+            entries::count(&spec.invocation, "suspend");
             suspensions += 1;
             repeats += report.usage.repeated_host_calls;
             let awaited = tokio::select! {
@@ -197,7 +198,7 @@ impl Engine {
                 return Execution::Ended(unmade(Ended::Host(format!("{error:#}")), *started));
             }
         };
-        entries::count(&spec.invocation, request);
+        entries::count(&spec.invocation, request.function());
         let Finished { result, busy } = bounded(enter(&mut store, plugin, request), bounds).await;
         if let Some(flight) = store.data_mut().suspended.take() {
             let (report, recorder) = report(store, limits, (Ended::Cancelled, 0), busy);

@@ -4,15 +4,16 @@
 #[cfg(debug_assertions)]
 use std::io::Write;
 
-use crate::spec::{Invocation, Request};
+use crate::spec::Invocation;
 
 /// The environment variable that names the file.
 #[cfg(debug_assertions)]
 const VARIABLE: &str = "MENAGERIE_TEST_ENTRIES";
 
-/// Appends `run step attempt kind name` in one write, just before guest code runs.
+/// Appends `run step attempt what name` in one write: just before guest code runs, with the function
+/// that is called, and as `suspend` when the instance of a call that waits is gone.
 #[cfg(debug_assertions)]
-pub(crate) fn count(invocation: &Invocation, request: &Request) {
+pub(crate) fn count(invocation: &Invocation, what: &str) {
     let Some(path) = std::env::var_os(VARIABLE) else {
         return;
     };
@@ -23,7 +24,7 @@ pub(crate) fn count(invocation: &Invocation, request: &Request) {
         name,
         ..
     } = invocation;
-    let line = format!("{run} {step} {attempt} {} {name}\n", request.function());
+    let line = format!("{run} {step} {attempt} {what} {name}\n");
     let appended = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
@@ -38,4 +39,4 @@ pub(crate) fn count(invocation: &Invocation, request: &Request) {
 
 /// Release builds count nothing.
 #[cfg(not(debug_assertions))]
-pub(crate) fn count(_invocation: &Invocation, _request: &Request) {}
+pub(crate) fn count(_invocation: &Invocation, _what: &str) {}
