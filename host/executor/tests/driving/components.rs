@@ -34,13 +34,13 @@ static RUST_GUESTS: LazyLock<BTreeMap<String, Arc<[u8]>>> = LazyLock::new(|| {
         .collect()
 });
 
-static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
+pub(crate) static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| {
     let engine = Engine::new(&EngineConfig::default()).unwrap();
     Catalogue::new(engine, None)
 });
 
 /// Finds Rust guests and guests in the text format; everything else is gone.
-struct Shelf;
+pub(crate) struct Shelf;
 
 impl PluginFinder for Shelf {
     fn find(&self, source: &PluginSource) -> Result<Arc<[u8]>, String> {
@@ -75,7 +75,7 @@ fn problems(text: &str) -> Vec<(String, AssembleProblem)> {
         .collect()
 }
 
-fn host(store: &Store, process: &str) -> Host {
+pub(crate) fn host(store: &Store, process: &str) -> Host {
     Host::new(HostParts {
         journal: store.process(process),
         clock: Arc::new(SystemClock::default()),

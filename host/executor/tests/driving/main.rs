@@ -10,8 +10,11 @@ mod durable_first;
 mod guests;
 mod journals;
 mod mortal;
+#[path = "../../../../tests/support/outside.rs"]
+mod outside;
 mod ownership;
 mod random_flows;
+mod replayed_calls;
 mod replaying;
 mod snapshots;
 mod stores;
