@@ -52,9 +52,17 @@ fn a_bad_condition_is_found_before_anything_runs_with_its_column() {
         .position(|line| line.contains("skipped > '"))
         .unwrap()
         + 1;
+    // Behind the blank that follows the `>`: where a value was expected, and the text ends.
+    let at = text.lines().nth(line - 1).unwrap();
+    let end = at.find("skipped > '").unwrap() + "skipped >".len() + 1;
+    let column = ended
+        .stderr
+        .split(&format!("rules.toml:{line}:"))
+        .nth(1)
+        .and_then(|rest| rest.split(':').next()?.parse().ok());
     assert!(
-        ended.stderr.contains(&format!("rules.toml:{line}:")),
-        "{}",
+        column.is_some_and(|column: usize| column.abs_diff(end) <= 2),
+        "{column:?} is not near {end}: {}",
         ended.stderr
     );
     let run = place.run(["run".as_ref(), bad.as_os_str()]);

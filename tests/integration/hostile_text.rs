@@ -45,7 +45,7 @@ fn assert_guest_is_unheard(what: &str, text: &str) {
 }
 
 /// The component, built once, under a name that no SDK would have given it.
-fn loud() -> Vec<u8> {
+pub(crate) fn loud() -> Vec<u8> {
     static LOUD: OnceLock<Vec<u8>> = OnceLock::new();
     LOUD.get_or_init(|| {
         let built = menagerie_builder::test_guests(root(), &mut menagerie_builder::Silent).unwrap();

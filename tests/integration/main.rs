@@ -9,6 +9,7 @@ mod commands;
 mod crashes;
 mod disk_faults;
 mod doctored;
+mod endings;
 mod endurance;
 mod every_command;
 mod histories;

@@ -1,7 +1,8 @@
-//! Arbitrary inputs in arbitrary order. The invariants themselves are in `invariants`; each
-//! failing case is printed with its seed by proptest and kept beside this file.
+//! Arbitrary inputs in arbitrary order. The invariants themselves are in `invariants`; a failing case
+//! is printed, and before it the seed that repeats it.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 
 use menagerie_orchestration::document::Document;
@@ -10,7 +11,7 @@ use menagerie_orchestration::flow::Flow;
 use menagerie_orchestration::run::Run;
 use menagerie_orchestration::wire::{decode, encode};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, RngSeed, TestRunner};
 use serde_json::{Value, json};
 
 use crate::random::{Act, Wild, act};
@@ -23,20 +24,29 @@ fn fold(flow: &Arc<Flow>, events: &[Recorded]) -> Run {
     run
 }
 
-/// Cases, or as many as `MENAGERIE_CASES` says.
+/// Cases, or as many as `MENAGERIE_CASES` says, out of a new seed, which is printed when a test fails.
+/// `PROPTEST_RNG_SEED` sets it, and repeats the same cases.
 #[expect(
     clippy::disallowed_methods,
-    reason = "the longer run is asked for by whoever starts the tests"
+    clippy::disallowed_macros,
+    clippy::disallowed_types,
+    reason = "the longer run, and the repeated one, are asked for by whoever starts the tests"
 )]
 pub(crate) fn cases(default: u32) -> Config {
     let told = std::env::var("MENAGERIE_CASES").ok();
     let cases = told.and_then(|cases| cases.parse().ok());
-    Config {
+    let mut config = Config {
         cases: cases.unwrap_or(default),
         failure_persistence: None,
         max_shrink_iters: 20_000,
         ..Config::default()
+    };
+    if config.rng_seed == RngSeed::Random {
+        let drawn = std::hash::RandomState::new().build_hasher().finish();
+        config.rng_seed = RngSeed::Fixed(drawn);
     }
+    println!("PROPTEST_RNG_SEED={}", config.rng_seed);
+    config
 }
 
 fn batches() -> impl Strategy<Value = Vec<Vec<Act>>> {

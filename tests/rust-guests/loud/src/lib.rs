@@ -12,7 +12,7 @@ const HOSTILE: &str =
 
 #[derive(Deserialize)]
 struct Input {
-    /// `answer`, `fault`, `escalate` or `panic`.
+    /// `answer`, `fault`, `transient`, `escalate` or `panic`.
     way: String,
 }
 
@@ -32,6 +32,7 @@ fn process(task: Task<Input>) -> Result<Outcome<Output>, Fault> {
     progress::note(HOSTILE);
     match task.input.way.as_str() {
         "fault" => Err(Fault::permanent(HOSTILE)),
+        "transient" => Err(Fault::transient(HOSTILE)),
         "escalate" => Err(Fault::escalate(HOSTILE)),
         "panic" => panic!("{HOSTILE}"),
         _ => Ok(Outcome::new(Output {
