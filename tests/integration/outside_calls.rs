@@ -142,6 +142,10 @@ fn survives(rule: &str, method: &str, points: [Expected; 3]) {
             assert_eq!(answer["status"], status, "{rule} {point}: {step}");
         }
         ended(world.command().args(["doctor", "--store"])).expect(0);
+        // Told again, the log answers, and nothing is sent.
+        let replayed = ended(world.command().args(["replay", "fetched"]));
+        assert_eq!(replayed.code, Some(0), "{rule} {point}: {replayed:?}");
+        assert_eq!(world.server.seen().len(), requests, "{rule} {point}");
     }
 }
 
@@ -332,6 +336,28 @@ fn a_slow_answer_suspends_the_call_and_the_run_goes_on_when_it_comes() {
         entries()
     );
     assert_eq!(world.server.seen().len(), 1);
+}
+
+#[test]
+fn a_call_that_waits_for_its_answer_leaves_the_only_slot_to_another() {
+    let world = World::new("method = \"GET\"");
+    let flow = std::fs::read_to_string(&world.flow).unwrap();
+    let (agent, _) = flow.split_once("[strategy]").unwrap();
+    let (name, agent) = agent.split_once('\n').unwrap();
+    let second = agent.replace("agents.fetch", "agents.second");
+    let flow = format!("{name}\n{agent}{second}[strategy]\nplugin = \"dag\"\n");
+    world.place.write("flow.toml", &flow);
+    let mut command = world.begin("GET", "/slow");
+    // No wait here is long enough to suspend a call: the slot is free all the same.
+    command.args(["--slots", "1", "--suspend-after", "10min"]);
+    let running = command
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    world.server.wait_for(2);
+    world.server.release();
+    assert!(running.wait_with_output().unwrap().status.success());
+    assert_eq!(world.server.seen().len(), 2);
 }
 
 #[test]

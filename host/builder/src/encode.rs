@@ -211,8 +211,15 @@ fn append_length(bytes: &mut Vec<u8>, mut length: usize) {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use super::{append_custom_section, append_length, kind_of_export};
+    use std::collections::BTreeSet;
+
+    use serde_json::Map;
+
+    use super::{
+        append_custom_section, append_length, check_grants, interface_by_grant, kind_of_export,
+    };
     use wasmparser::{Parser, Payload};
 
     #[test]
@@ -229,6 +236,31 @@ mod tests {
                     _ => None,
                 });
             assert_eq!(found, Some(("name".to_owned(), length)));
+        }
+    }
+
+    #[test]
+    fn a_plugin_that_calls_what_takes_a_grant_has_to_ask_for_it() {
+        let calls = |modules: &[&str]| -> BTreeSet<String> {
+            let interfaces = modules.iter().copied();
+            interfaces.filter_map(interface_by_grant).collect()
+        };
+        let free = [
+            "menagerie:plugin/log@0.1.0",
+            "menagerie:plugin/history@0.1.0",
+            "env",
+        ];
+        assert!(calls(&free).is_empty());
+        let http = calls(&["menagerie:plugin/http@0.1.0"]);
+        let manifest = |grants: &[&str]| {
+            let mut manifest = Map::new();
+            manifest.insert("grants".to_owned(), grants.into());
+            manifest
+        };
+        assert_eq!(check_grants(&manifest(&["http"]), &http), Ok(()));
+        for without in [manifest(&[]), manifest(&["model"]), Map::new()] {
+            let refused = check_grants(&without, &http).unwrap_err();
+            assert!(refused.contains("grants = [\"http\"]"), "{refused}");
         }
     }
 
