@@ -20,6 +20,7 @@ mod outside_calls;
 mod program;
 mod replay;
 mod review;
+mod serve;
 mod workspace;
 
 #[test]

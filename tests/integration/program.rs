@@ -28,6 +28,8 @@ pub(crate) fn review_by_rules() -> PathBuf {
 /// A store of its own; compiled plugins are shared by all tests.
 pub(crate) struct Place {
     folder: tempfile::TempDir,
+    /// Where the store is, if not in its usual place.
+    pub(crate) data: Option<PathBuf>,
 }
 
 /// How a command ended.
@@ -64,6 +66,7 @@ impl Place {
     pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
+            data: None,
         }
     }
 
@@ -88,7 +91,10 @@ impl Place {
             }
         }
         command
-            .env("MENAGERIE_DATA", self.path("store"))
+            .env(
+                "MENAGERIE_DATA",
+                self.data.clone().unwrap_or_else(|| self.path("store")),
+            )
             .env("MENAGERIE_CACHE", cache())
             .env("XDG_CONFIG_HOME", self.path("no-settings"));
         command

@@ -62,8 +62,14 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Go on with a run, or with all that were cut off
     Resume(ResumeArguments),
+    /// Drive every run of the store that has something to do, and stay
+    Serve(ServeArguments),
     /// End a run
     Cancel(CancelArguments),
+    /// Let a run start nothing more until it may go on
+    Pause(PauseArguments),
+    /// Let a paused run go on
+    Unpause(UnpauseArguments),
     /// Answer a step that waits for a decision, and go on
     Answer(AnswerArguments),
     /// List the runs of the store
@@ -97,6 +103,9 @@ impl Command {
             Self::Demo(demo) => demo.json,
             Self::Run(run) => run.json,
             Self::Resume(resume) => resume.json,
+            Self::Serve(serve) => serve.json,
+            Self::Pause(pause) => pause.json,
+            Self::Unpause(unpause) => unpause.json,
             Self::Cancel(cancel) => cancel.json,
             Self::Answer(answer) => answer.answer.options().json,
             Self::Runs(runs) => runs.json,
@@ -136,6 +145,9 @@ pub(crate) struct RunArguments {
     /// File the run under this session
     #[arg(long, value_name = "NAME")]
     pub(crate) session: Option<String>,
+    /// Leave the run to `menagerie serve`: print its id and return
+    #[arg(long)]
+    pub(crate) detach: bool,
     /// Print one JSON document instead of the report
     #[arg(long)]
     pub(crate) json: bool,
@@ -145,7 +157,39 @@ pub(crate) struct RunArguments {
 pub(crate) struct ResumeArguments {
     /// The run's id, or `last`; all unfinished runs when left out
     pub(crate) run: Option<String>,
+    /// Take the run from whoever has it, such as a process that hangs; what that one still commits is
+    /// refused
+    #[arg(long, requires = "run")]
+    pub(crate) take_over: bool,
     /// Print one JSON document a run
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Runs in hand at once; the others wait in the store
+    #[arg(long, value_name = "N", default_value = "256", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) runs: u32,
+    /// Print one JSON document for each thing that happens
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PauseArguments {
+    /// The run's id, or `last`
+    pub(crate) run: String,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UnpauseArguments {
+    /// The run's id, or `last`
+    pub(crate) run: String,
+    /// Print one JSON document instead of the report
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -38,6 +38,15 @@ impl Failure {
         }
     }
 
+    /// Somebody has interrupted the command.
+    pub(crate) fn interrupted(message: impl std::fmt::Display) -> Self {
+        Self {
+            code: INTERRUPTED,
+            text: format!("interrupted: {}", safe_text(&message.to_string())),
+            problems: Vec::new(),
+        }
+    }
+
     /// Problems of a file, shown at their places.
     pub(crate) fn in_file(name: &str, text: &str, problems: Vec<Problem>) -> Self {
         Self {
@@ -97,6 +106,11 @@ pub(crate) fn chain(error: &dyn std::error::Error) -> String {
 
 impl From<menagerie_executor::ExecutorError> for Failure {
     fn from(error: menagerie_executor::ExecutorError) -> Self {
+        if let menagerie_executor::ExecutorError::Owned { run, .. } = &error {
+            return Self::usage(format!(
+                "{error}; if that process hangs, take the run from it with: menagerie resume {run} --take-over"
+            ));
+        }
         Self::usage(chain(&error))
     }
 }

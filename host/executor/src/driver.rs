@@ -15,9 +15,8 @@ use menagerie_orchestration::input::{Input, Wish};
 use menagerie_orchestration::run::{Run, RunStatus};
 use menagerie_orchestration::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::clock::Clock;
@@ -25,6 +24,7 @@ use crate::error::ExecutorError;
 use crate::gate::Gate;
 use crate::guest_task::GuestTask;
 use crate::guests::Guests;
+use crate::mailroom::{Mailbox, Mailroom};
 use crate::store::{self, Known, Outstanding};
 use crate::watch::Watcher;
 
@@ -48,6 +48,9 @@ pub enum Stopped {
     Ended,
     /// Nothing is outstanding until somebody answers, or lets the run go on.
     Waiting,
+    /// Nothing is outstanding but timers, the first of them a while off. Only a host that
+    /// [puts sleepers down](crate::Host::putting_down) stops for that.
+    Asleep,
     /// The host was asked to stop; the run goes on when somebody resumes it.
     Parked,
 }
@@ -58,10 +61,10 @@ pub(crate) struct Surroundings {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) gate: Gate,
     pub(crate) clock: Arc<dyn Clock>,
-    /// How often an inbox is looked into for the wishes of other processes.
-    pub(crate) inbox_interval: Duration,
-    /// Changes when this process has put a wish into some inbox.
-    pub(crate) wishes: watch::Sender<()>,
+    /// Where loops hear of the wishes of other processes.
+    pub(crate) mailroom: Mailroom,
+    /// A run that would do nothing for longer than this is put down.
+    pub(crate) asleep_after: Option<Duration>,
     pub(crate) stop: CancellationToken,
 }
 
@@ -87,9 +90,8 @@ pub(crate) struct Driver {
     ending: Vec<JoinHandle<()>>,
     sender: mpsc::Sender<Input>,
     inputs: mpsc::Receiver<Input>,
-    wishes: watch::Receiver<()>,
+    mail: Mailbox,
     inbox_after: u64,
-    next_look: Instant,
 }
 
 impl Driver {
@@ -103,7 +105,7 @@ impl Driver {
     ) -> Self {
         let (sender, inputs) = mpsc::channel(INPUTS_WAITING);
         Self {
-            wishes: around.wishes.subscribe(),
+            mail: around.mailroom.open(claim.key()),
             around,
             guests,
             watcher,
@@ -117,7 +119,6 @@ impl Driver {
             sender,
             inputs,
             inbox_after: 0,
-            next_look: Instant::now(),
         }
     }
 
@@ -188,7 +189,15 @@ impl Driver {
             status if status.is_final() => Some(Stopped::Ended),
             RunStatus::Waiting if self.outstanding.is_empty() => Some(Stopped::Waiting),
             RunStatus::Paused if self.live.is_empty() => Some(Stopped::Waiting),
-            _ => None,
+            _ => self.sleeps_long().then_some(Stopped::Asleep),
+        }
+    }
+
+    fn sleeps_long(&self) -> bool {
+        let idle = self.live.is_empty() && self.outstanding.calls.is_empty();
+        match (self.around.asleep_after, self.outstanding.timers.first()) {
+            (Some(after), Some((due, _))) if idle => due.since(self.around.clock.now()) > after,
+            _ => false,
         }
     }
 
@@ -236,9 +245,7 @@ impl Driver {
         tokio::select! {
             input = self.inputs.recv() => inputs.extend(input),
             () = timer => {}
-            // The sender is in `around`: it is not gone before this loop is.
-            _ = self.wishes.changed() => self.wishes.mark_changed(),
-            () = tokio::time::sleep_until(self.next_look) => {}
+            () = self.mail.may_have_come() => {}
             () = self.around.stop.cancelled() => {}
         }
         while let Ok(input) = self.inputs.try_recv() {
@@ -265,13 +272,9 @@ impl Driver {
 
     /// Folds in what others wish of the run, when it is time to look.
     async fn look_into_inbox(&mut self) -> Result<(), ExecutorError> {
-        let now = Instant::now();
-        let told = self.wishes.has_changed().unwrap_or(false);
-        if self.run.status().is_final() || !(told || now >= self.next_look) {
+        if self.run.status().is_final() || !self.mail.has_come().await? {
             return Ok(());
         }
-        self.wishes.mark_unchanged();
-        self.next_look = now + self.around.inbox_interval;
         let entries = self
             .around
             .journal

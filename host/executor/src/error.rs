@@ -34,6 +34,23 @@ pub enum ExecutorError {
         /// Who has it.
         owner: Owner,
     },
+    /// Another process has taken the run from this one, which did not answer for a while.
+    #[error(
+        "run {run} was taken over{}: nothing that was committed is lost, and it goes on there",
+        .by.as_ref().map_or_else(|| " by a process that has let go of it since".to_owned(), |by| format!(" by {} (process {})", by.name, by.pid))
+    )]
+    TakenOver {
+        /// The run.
+        run: RunKey,
+        /// Who has it now, if anybody.
+        by: Option<Owner>,
+    },
+    /// A mistake of the host, told by a panic.
+    #[error("run {run}: the host panicked while driving it")]
+    Panicked {
+        /// The run.
+        run: RunKey,
+    },
     /// The run's flow or plugins cannot be used any more.
     #[error("run {run} cannot go on")]
     Assemble {

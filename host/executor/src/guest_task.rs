@@ -1,6 +1,5 @@
 //! One guest call on its way: through the gate, into the guest, and back to its run's loop.
 
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::gate::{Gate, Ticket};
-use crate::guests::{GuestAnswer, GuestReply, GuestUse, Guests};
+use crate::guests::{GuestAnswer, GuestReply, Guests};
 use crate::held::HeldSlot;
 use crate::watch::Watcher;
 
@@ -92,14 +91,9 @@ impl GuestTask {
             self.guests.call_in_slot(call, slot, cancel).await
         };
         let answer = AssertUnwindSafe(made).catch_unwind().await;
-        answer.unwrap_or_else(|_| GuestAnswer {
-            result: Err(Failure::new(
-                "host",
-                "the host panicked while making the call",
-            )),
-            context: BTreeMap::new(),
-            used: GuestUse::default(),
-            log: None,
+        answer.unwrap_or_else(|_| {
+            let message = "the host panicked while making the call";
+            GuestAnswer::unmade(Failure::new("host", message))
         })
     }
 }

@@ -42,6 +42,19 @@ pub struct GuestAnswer {
     pub log: Option<Document>,
 }
 
+impl GuestAnswer {
+    /// The answer of a call that entered no guest.
+    #[must_use]
+    pub fn unmade(failure: Failure) -> Self {
+        Self {
+            result: Err(failure),
+            context: BTreeMap::new(),
+            used: GuestUse::default(),
+            log: None,
+        }
+    }
+}
+
 /// What a guest answered.
 #[derive(Debug, Clone)]
 pub enum GuestReply {

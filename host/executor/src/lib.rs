@@ -14,8 +14,12 @@ mod guests;
 mod held;
 mod history;
 mod host;
+mod library;
+mod mailroom;
 mod pinned;
+mod refused;
 mod replay;
+mod resident;
 mod store;
 mod translate;
 mod wasm;
@@ -31,10 +35,12 @@ pub use error::ExecutorError;
 pub use gate::{Gate, GateConfig, GateStatistics, Slot, Ticket};
 pub use guests::{GuestAnswer, GuestReply, GuestUse, Guests};
 pub use held::HeldSlot;
-pub use host::{Began, BeginRun, Host, HostParts};
+pub use host::{Began, BeginRun, Detached, Host, HostParts, TakeFrom};
+pub use library::Library;
 pub use replay::{
     Fuel, JudgedCall, Progress, Replacement, ReplayError, Replayed, Versions, history_of, replay,
     replay_decisions, replay_versions,
 };
+pub use resident::{Happening, Residence, Runs, Told};
 pub use store::read_event;
 pub use watch::{GuestProgress, Nobody, Watcher};

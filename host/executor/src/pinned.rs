@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use menagerie_journal::{Journal, PinRow, RunKey};
+use menagerie_journal::{Digest, Journal, PinRow, RunKey};
 use menagerie_licensing::Entitlements;
 use menagerie_orchestration::flow::{Flow, PluginSource};
 use menagerie_orchestration::flow_file;
@@ -28,36 +28,58 @@ pub(crate) async fn assembled(
     catalogue: &Catalogue,
     key: &RunKey,
 ) -> Result<Assembled, ExecutorError> {
-    let pinned = Pinned::of(journal, key).await?;
-    let (flow, text) = pinned.flow().await?;
-    let entitlements = pinned.bytes(ENTITLEMENTS_PIN).await?;
-    let entitlements: Entitlements =
-        serde_json::from_slice(&entitlements).map_err(|_| pinned.missing(ENTITLEMENTS_PIN))?;
-    let mut found = Vec::new();
-    for (role, _, uses) in uses(&flow) {
-        let bytes = pinned.bytes(&format!("{PLUGIN_PIN}{role}")).await?;
-        found.push((uses.plugin.clone(), bytes));
-    }
-    let finder = PinnedPlugins(found);
-    assemble(catalogue, flow, text, &finder, entitlements)
-        .map_err(|mut errors| pinned.unusable(errors.remove(0)))
+    Pinned::of(journal, key).await?.assembled(catalogue).await
 }
 
 /// The pins of one run, listed once.
-struct Pinned<'store> {
+pub(crate) struct Pinned<'store> {
     journal: &'store dyn Journal,
     key: &'store RunKey,
     pins: Vec<PinRow>,
 }
 
 impl<'store> Pinned<'store> {
-    async fn of(journal: &'store dyn Journal, key: &'store RunKey) -> Result<Self, ExecutorError> {
+    pub(crate) async fn of(
+        journal: &'store dyn Journal,
+        key: &'store RunKey,
+    ) -> Result<Self, ExecutorError> {
         let pins = journal.pins(key).await?;
         if pins.is_empty() {
             // An unknown run is told apart from one that lacks something.
             journal.run(key).await?;
         }
         Ok(Self { journal, key, pins })
+    }
+
+    /// Names all that the run stays on.
+    pub(crate) fn identity(&self) -> Vec<(String, Digest)> {
+        let pins = self.pins.iter();
+        pins.map(|pin| (pin.name.clone(), pin.digest)).collect()
+    }
+
+    /// Everything that the run stays on, out of the store, loaded and checked. What is compiled is
+    /// compiled on a thread for such work.
+    pub(crate) async fn assembled(
+        &self,
+        catalogue: &Catalogue,
+    ) -> Result<Assembled, ExecutorError> {
+        let (flow, text) = self.flow().await?;
+        let entitlements = self.bytes(ENTITLEMENTS_PIN).await?;
+        let entitlements: Entitlements =
+            serde_json::from_slice(&entitlements).map_err(|_| self.missing(ENTITLEMENTS_PIN))?;
+        let mut found = Vec::new();
+        for (role, _, uses) in uses(&flow) {
+            let bytes = self.bytes(&format!("{PLUGIN_PIN}{role}")).await?;
+            found.push((uses.plugin.clone(), bytes));
+        }
+        let (catalogue, finder) = (catalogue.clone(), PinnedPlugins(found));
+        let assembling = tokio::task::spawn_blocking(move || {
+            assemble(&catalogue, flow, text, &finder, entitlements)
+        });
+        match assembling.await {
+            Ok(assembled) => assembled.map_err(|mut errors| self.unusable(errors.remove(0))),
+            Err(panicked) => std::panic::resume_unwind(panicked.into_panic()),
+        }
     }
 
     async fn bytes(&self, name: &str) -> Result<Arc<[u8]>, ExecutorError> {

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use menagerie_journal::{
-    Batch, Content, Digest, Journal, Loaded, NewEvent, RunKey, Snapshot, Status, StoredEvent, Timer,
+    Batch, Content, Digest, Journal, Loaded, NewEvent, RunKey, Snapshot, Status, StoredEvent,
+    Timer, Wakes,
 };
 use menagerie_orchestration::command::Command;
 use menagerie_orchestration::document::Document;
@@ -25,6 +26,8 @@ const LARGEST_SNAPSHOT: usize = 1 << 20;
 const PARKED: &str = "parked";
 /// The status of a paused run none of whose calls is under way.
 const PAUSED: &str = "paused";
+/// The status of a run that nobody has driven yet.
+const QUEUED: &str = "queued";
 
 /// What a run's state asks for.
 #[derive(Debug, Default)]
@@ -149,16 +152,27 @@ fn snapshot(run: &Run) -> Option<Snapshot> {
 pub(crate) fn status_of(run: &Run) -> Status {
     match run.status() {
         RunStatus::Paused => Status::unfinished("pausing"),
+        RunStatus::Waiting if Outstanding::of(run).is_empty() => {
+            Status::unfinished(RunStatus::Waiting.word()).resting(Wakes::WithMail)
+        }
         status if status.is_final() => Status::ended(status.word()),
         status => Status::unfinished(status.word()),
     }
 }
 
-/// How the run is listed when nothing of it is under way.
+/// How the run is listed when no call of it is under way: it rests until its next timer, or until
+/// somebody has a wish.
 pub(crate) fn status_at_rest(run: &Run) -> Status {
-    match run.status() {
-        RunStatus::Paused => Status::unfinished(PAUSED),
-        _ => status_of(run),
+    let status = status_of(run);
+    if status.ended {
+        return status;
+    }
+    if run.status() == RunStatus::Paused {
+        return Status::unfinished(PAUSED).resting(Wakes::WithMail);
+    }
+    match Outstanding::of(run).timers.first() {
+        Some((due, _)) => status.resting(Wakes::At(u64::try_from(due.0).unwrap_or(0))),
+        None => status.resting(Wakes::WithMail),
     }
 }
 
@@ -167,9 +181,14 @@ pub(crate) fn parked() -> Status {
     Status::unfinished(PARKED)
 }
 
-/// Whether the run was put down with nothing under way.
+/// How a run is listed that nobody has driven yet.
+pub(crate) fn queued() -> Status {
+    Status::unfinished(QUEUED)
+}
+
+/// Whether the run was put down with nothing under way, or never taken up.
 pub(crate) fn was_at_rest(status: &Status) -> bool {
-    [PARKED, PAUSED].contains(&&*status.text)
+    [PARKED, PAUSED, QUEUED].contains(&&*status.text) || status.wakes != Wakes::Now
 }
 
 /// An event out of its text, with the documents that stand beside it.

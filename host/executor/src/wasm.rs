@@ -104,7 +104,7 @@ impl WasmGuests {
         let role = call.role.to_string();
         let Some(part) = self.calls.part(&role) else {
             let failure = Failure::new("refused", format!("the run has no plugin for {role}"));
-            return Box::pin(std::future::ready(unmade(failure)));
+            return Box::pin(std::future::ready(GuestAnswer::unmade(failure)));
         };
         let ports = self.ports(call, waits, cancel);
         let spec = self.calls.spec(part, &self.key.run, call, ports);
@@ -214,15 +214,6 @@ impl Guests for WasmGuests {
             .part(role)
             .map(|part| part.plugin.digest().to_owned())
             .unwrap_or_default()
-    }
-}
-
-fn unmade(failure: Failure) -> GuestAnswer {
-    GuestAnswer {
-        result: Err(failure),
-        context: BTreeMap::new(),
-        used: GuestUse::default(),
-        log: None,
     }
 }
 

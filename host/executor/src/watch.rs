@@ -6,6 +6,11 @@ use menagerie_orchestration::run::Run;
 
 /// Looks on. Called from the run's loop, so it must return at once.
 pub trait Watcher: Send + Sync {
+    /// This host has come to own the run, which is as it says and has not ended, and begins to drive
+    /// it.
+    fn taken(&self, run: &Run) {
+        let _ = run;
+    }
     /// These events are durable, and this is the run after them.
     fn committed(&self, run: &Run, events: &[Recorded]) {
         let _ = (run, events);

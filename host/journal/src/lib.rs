@@ -6,6 +6,7 @@
 //! number of processes may open; [`MemoryJournal`] behaves alike within one process. One test suite
 //! holds both to it.
 
+mod bell;
 mod call_log;
 mod chain;
 mod crash;
@@ -21,12 +22,12 @@ pub use digest::{Content, Digest, LARGEST_IN_TABLE, ParseDigestError};
 pub use error::{CommitError, Error};
 pub use memory::MemoryJournal;
 pub use port::{
-    Claim, Claimed, Committed, Created, Journal, Loaded, Notice, Owner, Page, RunFilter, RunPage,
-    StoreReport, Verified,
+    Bell, Claim, Claimed, Committed, Created, Hears, Journal, Loaded, Notice, Owner, Page,
+    RunFilter, RunPage, Runnable, StoreReport, Verified,
 };
 pub use record::{
     Batch, CallAnswer, CallKey, CallRecord, CallRow, Checkpoint, DEFAULT_NAMESPACE, Fork,
     ForkedFrom, InboxEntry, Message, NewEvent, NewRun, Pin, PinRow, RunKey, RunRow, Snapshot,
-    Status, StoredEvent, StoredSnapshot, Timer,
+    Status, StoredEvent, StoredSnapshot, Timer, Wakes,
 };
 pub use sqlite::{Files, Options, SqliteJournal, SystemFiles};

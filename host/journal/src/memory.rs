@@ -13,8 +13,8 @@ use crate::chain;
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
 use crate::port::{
-    Claim, Claimed, Committed, Created, Journal, Loaded, Notice, Owner, Page, RunFilter, RunPage,
-    StoreReport, Verified,
+    Bell, Claim, Claimed, Committed, Created, Hears, Journal, Loaded, Notice, Owner, Page,
+    RunFilter, RunPage, Runnable, StoreReport, Verified,
 };
 use crate::record::{
     Batch, CallKey, CallRecord, CallRow, Checkpoint, Fork, InboxEntry, NewRun, PinRow, RunKey,
@@ -66,6 +66,7 @@ impl MemoryJournal {
     }
 
     fn tell(&self, run: &RunKey, next_seq: u64) {
+        self.store().committed.send_replace(());
         if let Some(notices) = self.notices.get() {
             // Nobody listening any more is no failure.
             let _ = notices.send(Notice {
@@ -205,7 +206,11 @@ impl Journal for MemoryJournal {
     }
 
     fn claim(&self, run: &RunKey) -> BoxFuture<'_, Result<Claimed, Error>> {
-        now(self.store().claim(run, self.process))
+        now(self.store().claim(run, self.process, None))
+    }
+
+    fn take_over(&self, run: &RunKey, epoch: u64) -> BoxFuture<'_, Result<Claimed, Error>> {
+        now(self.store().claim(run, self.process, Some(epoch)))
     }
 
     fn release(&self, claim: Claim) -> BoxFuture<'_, Result<(), CommitError>> {
@@ -213,7 +218,7 @@ impl Journal for MemoryJournal {
     }
 
     fn owner(&self, run: &RunKey) -> BoxFuture<'_, Result<Option<Owner>, Error>> {
-        now(self.store().owner(run))
+        now(self.store().owner(run, self.process))
     }
 
     fn put_inbox(
@@ -236,6 +241,33 @@ impl Journal for MemoryJournal {
             .store()
             .find(run)
             .map(|found| found.waiting_inputs(after)))
+    }
+
+    fn mail(&self) -> BoxFuture<'_, Result<Vec<RunKey>, Error>> {
+        now(Ok(self.store().mail(self.process)))
+    }
+
+    fn runnable(&self, now_ms: u64, limit: usize) -> BoxFuture<'_, Result<Runnable, Error>> {
+        now(Ok(self.store().runnable(now_ms, limit)))
+    }
+
+    fn processes(&self) -> BoxFuture<'_, Result<Vec<Owner>, Error>> {
+        now(Ok(self.store().living(self.process)))
+    }
+
+    fn listen(&self, hears: Hears) -> Bell {
+        let store = self.store();
+        let rung = match hears {
+            Hears::Mail => store.rung.subscribe(),
+            Hears::Commits => store.committed.subscribe(),
+        };
+        Bell { rung, wired: true }
+    }
+
+    fn ring(&self) {
+        let store = self.store();
+        store.rung.send_replace(());
+        store.committed.send_replace(());
     }
 
     fn run(&self, run: &RunKey) -> BoxFuture<'_, Result<RunRow, Error>> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
@@ -88,6 +88,13 @@ pub trait Journal: Send + Sync {
     /// Takes ownership of a run, unless a living owner (this handle included) has it.
     fn claim(&self, run: &RunKey) -> BoxFuture<'_, Result<Claimed, Error>>;
 
+    /// Takes a run from an owner that lives and does not answer. `epoch` is the [`Owner::epoch`] that
+    /// the caller has seen: if the run has changed hands since, this is [`claim`](Self::claim).
+    ///
+    /// The old owner may be under way still. Whatever it commits is refused; what it does outside of
+    /// the store, it does as one that crashed.
+    fn take_over(&self, run: &RunKey, epoch: u64) -> BoxFuture<'_, Result<Claimed, Error>>;
+
     /// Gives ownership up; the claim's epoch is refused from then on.
     fn release(&self, claim: Claim) -> BoxFuture<'_, Result<(), CommitError>>;
 
@@ -106,6 +113,27 @@ pub trait Journal: Send + Sync {
     /// The inputs that were not acknowledged yet, past a position (0 for all), in order of arrival.
     fn take_inbox(&self, run: &RunKey, after: u64)
     -> BoxFuture<'_, Result<Vec<InboxEntry>, Error>>;
+
+    /// Those of this handle's own runs that have something in their inbox.
+    fn mail(&self) -> BoxFuture<'_, Result<Vec<RunKey>, Error>>;
+
+    /// At most `limit` runs that somebody should drive now and nobody does: those whose timers are due
+    /// come first, in due order, then those with mail, then the others as they were created. A hint:
+    /// whoever claims one may find that somebody was quicker.
+    ///
+    /// Costs nothing for runs that wait.
+    fn runnable(&self, now_ms: u64, limit: usize) -> BoxFuture<'_, Result<Runnable, Error>>;
+
+    /// Every process that has the store open, this one included.
+    fn processes(&self) -> BoxFuture<'_, Result<Vec<Owner>, Error>>;
+
+    /// Changes whenever another process, or this one, has rung. Nothing is told but that: the store
+    /// has the truth. A ring may be lost, so look from time to time all the same.
+    fn listen(&self, hears: Hears) -> Bell;
+
+    /// Rings at everybody who listens. To be called when an inbox has something new, and when a run
+    /// may be taken up.
+    fn ring(&self);
 
     /// One run as it is listed.
     fn run(&self, run: &RunKey) -> BoxFuture<'_, Result<RunRow, Error>>;
@@ -179,6 +207,38 @@ pub struct Owner {
     pub name: String,
     /// Its process.
     pub pid: u32,
+    /// The epoch under which it owns the run that was asked for; 0 where none was.
+    pub epoch: u64,
+    /// It is the handle that was asked.
+    pub own: bool,
+}
+
+/// The answer to [`Journal::runnable`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Runnable {
+    /// The runs.
+    pub runs: Vec<RunKey>,
+    /// When the next one will have something to do, if time alone makes that so: milliseconds since
+    /// the Unix epoch.
+    pub next_ms: Option<u64>,
+}
+
+/// What one who listens wants to be rung for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hears {
+    /// Inboxes and runs to be taken up.
+    Mail,
+    /// Commits, too. Costs whoever commits a little.
+    Commits,
+}
+
+/// The end of a bell wire.
+#[derive(Debug, Clone)]
+pub struct Bell {
+    /// Changes with every ring.
+    pub rung: watch::Receiver<()>,
+    /// Whether rings of other processes arrive; where they do not, looking is all there is.
+    pub wired: bool,
 }
 
 /// The answer to [`Journal::commit`].

@@ -138,6 +138,20 @@ pub struct Status {
     pub text: Cow<'static, str>,
     /// No event will follow. What an ended run refers to may be collected.
     pub ended: bool,
+    /// When somebody should drive it, unless somebody does. Says nothing of a run that has ended.
+    pub wakes: Wakes,
+}
+
+/// When a run that nobody drives has something to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Wakes {
+    /// At once.
+    #[default]
+    Now,
+    /// At this time, in milliseconds since the Unix epoch, or when something comes into its inbox.
+    At(u64),
+    /// When something comes into its inbox.
+    WithMail,
 }
 
 impl Status {
@@ -146,7 +160,14 @@ impl Status {
         Self {
             text: text.into(),
             ended: false,
+            wakes: Wakes::Now,
         }
+    }
+
+    /// The same run, which rests until then.
+    #[must_use]
+    pub fn resting(self, wakes: Wakes) -> Self {
+        Self { wakes, ..self }
     }
 
     /// A run that is over.
@@ -154,6 +175,7 @@ impl Status {
         Self {
             text: text.into(),
             ended: true,
+            wakes: Wakes::Now,
         }
     }
 }

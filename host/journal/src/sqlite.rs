@@ -15,6 +15,7 @@ mod owners;
 mod read;
 mod readers;
 mod rows;
+mod runnable;
 mod schema;
 mod stored;
 mod verify;
@@ -36,13 +37,14 @@ use self::opening::{connect, connect_reader, lock_opening, prepare_folder};
 use self::owners::OwnerLock;
 use self::readers::Readers;
 use self::writer::{Prepared, Request, Writer, serve_here};
+use crate::bell::Bells;
 use crate::chain;
 use crate::digest::{Content, Digest};
 use crate::error::{CommitError, Error};
 use crate::memory::NOTICES_KEPT;
 use crate::port::{
-    Claim, Claimed, Committed, Created, Journal, Loaded, Notice, Owner, Page, RunFilter, RunPage,
-    StoreReport, Verified,
+    Bell, Claim, Claimed, Committed, Created, Hears, Journal, Loaded, Notice, Owner, Page,
+    RunFilter, RunPage, Runnable, StoreReport, Verified,
 };
 use crate::record::{
     Batch, CallKey, CallRecord, CallRow, Checkpoint, Fork, InboxEntry, NewRun, PinRow, RunKey,
@@ -59,6 +61,7 @@ pub struct SqliteJournal {
     thread: Option<JoinHandle<()>>,
     readers: Readers,
     owner: Arc<OwnerLock>,
+    bells: Bells,
     faults: Faults,
     notices: broadcast::Sender<Notice>,
     /// Large blobs that this process has made durable, so that their bytes are written once and not
@@ -117,6 +120,7 @@ impl SqliteJournal {
             writer,
             thread: Some(thread),
             readers,
+            bells: Bells::new(owner.folder.clone(), owner.id.clone(), &notices),
             owner,
             faults,
             notices,
@@ -169,6 +173,20 @@ impl SqliteJournal {
             }
         }
         Ok(())
+    }
+
+    fn claim_from(
+        &self,
+        run: &RunKey,
+        from_epoch: Option<u64>,
+    ) -> BoxFuture<'_, Result<Claimed, Error>> {
+        let run = run.clone();
+        self.ask(move |answer| Request::Claim {
+            run,
+            from_epoch,
+            answer,
+        })
+        .boxed()
     }
 
     fn read<T, F>(&self, context: &'static str, work: F) -> BoxFuture<'_, Result<T, Error>>
@@ -391,8 +409,11 @@ impl Journal for SqliteJournal {
     }
 
     fn claim(&self, run: &RunKey) -> BoxFuture<'_, Result<Claimed, Error>> {
-        let run = run.clone();
-        self.ask(|answer| Request::Claim { run, answer }).boxed()
+        self.claim_from(run, None)
+    }
+
+    fn take_over(&self, run: &RunKey, epoch: u64) -> BoxFuture<'_, Result<Claimed, Error>> {
+        self.claim_from(run, Some(epoch))
     }
 
     fn release(&self, claim: Claim) -> BoxFuture<'_, Result<(), CommitError>> {
@@ -404,7 +425,8 @@ impl Journal for SqliteJournal {
         let (run, own) = (run.clone(), Arc::clone(&self.owner));
         self.read("reading the owner", move |stored| {
             let place = read::place(stored.connection, &run)?;
-            let (_, id, owner) = read::owner(stored.connection, place)?;
+            let (_, id, mut owner) = read::owner(stored.connection, place)?;
+            owner.own = id.as_ref() == Some(&own.id);
             Ok(id.filter(|id| own.is_alive(id)).map(|_| owner))
         })
     }
@@ -441,6 +463,34 @@ impl Journal for SqliteJournal {
             let place = read::place(stored.connection, &run)?;
             Ok(read::inbox(stored.connection, place, after)?)
         })
+    }
+
+    fn mail(&self) -> BoxFuture<'_, Result<Vec<RunKey>, Error>> {
+        let own = Arc::clone(&self.owner);
+        self.read("looking for mail", move |stored| {
+            runnable::mail(stored.connection, &own.id)
+        })
+    }
+
+    fn runnable(&self, now_ms: u64, limit: usize) -> BoxFuture<'_, Result<Runnable, Error>> {
+        let own = Arc::clone(&self.owner);
+        self.read("looking for runs", move |stored| {
+            runnable::runnable(stored.connection, &own.living(), now_ms, limit)
+        })
+    }
+
+    fn processes(&self) -> BoxFuture<'_, Result<Vec<Owner>, Error>> {
+        let own = Arc::clone(&self.owner);
+        let processes = self.readers.run(move |_| Ok(own.processes()));
+        processes.boxed()
+    }
+
+    fn listen(&self, hears: Hears) -> Bell {
+        self.bells.listen(hears)
+    }
+
+    fn ring(&self) {
+        self.bells.ring();
     }
 
     fn run(&self, run: &RunKey) -> BoxFuture<'_, Result<RunRow, Error>> {

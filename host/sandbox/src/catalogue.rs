@@ -15,14 +15,18 @@ use crate::plugin::{Exports, Grants, Origin, Plugin};
 /// Checks, compiles and links plugins, and knows them by name and by digest.
 ///
 /// Whoever holds a plugin keeps it; replacing a name changes what the next caller gets, and calls
-/// in flight finish on what they have.
+/// in flight finish on what they have. Clones are the same catalogue.
+#[derive(Clone)]
 pub struct Catalogue {
     engine: Engine,
-    cache: Option<CompiledCache>,
-    cache_trouble: Mutex<Option<String>>,
-    named: RwLock<BTreeMap<String, Arc<Plugin>>>,
-    live: Mutex<HashMap<(String, Grants), Weak<Plugin>>>,
+    cache: Option<Arc<CompiledCache>>,
+    cache_trouble: Arc<Mutex<Option<String>>>,
+    named: Arc<RwLock<BTreeMap<String, Arc<Plugin>>>>,
+    live: Arc<Mutex<Live>>,
 }
+
+/// Plugins that somebody holds, by digest and grants.
+type Live = HashMap<(String, Grants), Weak<Plugin>>;
 
 impl Catalogue {
     /// An empty catalogue. Compiled code is kept in `cache_folder`, which only this host's user may
@@ -34,15 +38,15 @@ impl Catalogue {
             .map(|folder| CompiledCache::open(&folder, engine.wasmtime(), engine.fingerprint()))
             .transpose();
         let (cache, trouble) = match opened {
-            Ok(cache) => (cache, None),
+            Ok(cache) => (cache.map(Arc::new), None),
             Err(error) => (None, Some(error.to_string())),
         };
         Catalogue {
             engine,
             cache,
-            cache_trouble: Mutex::new(trouble),
-            named: RwLock::default(),
-            live: Mutex::default(),
+            cache_trouble: Arc::new(Mutex::new(trouble)),
+            named: Arc::default(),
+            live: Arc::default(),
         }
     }
 
@@ -135,7 +139,7 @@ impl Catalogue {
             .collect()
     }
 
-    fn live(&self) -> std::sync::MutexGuard<'_, HashMap<(String, Grants), Weak<Plugin>>> {
+    fn live(&self) -> std::sync::MutexGuard<'_, Live> {
         self.live.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -1,7 +1,6 @@
 //! `menagerie events`: what happened in a run, in its own words.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use menagerie_executor::ExecutorError;
 use menagerie_orchestration::event::{AfterFailure, Event, Recorded, StepResult};
@@ -9,13 +8,12 @@ use menagerie_orchestration::wire::WireError;
 use serde_json::json;
 
 use crate::arguments::EventsArguments;
+use crate::commands::follow::Commits;
 use crate::commands::open;
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::terminal::text::{fuel, instant, microseconds, safe_line};
 
-/// How often the journal is looked at for new events.
-const LOOK: Duration = Duration::from_millis(50);
 /// Events read at once.
 const PAGE: usize = 512;
 
@@ -25,6 +23,7 @@ pub(crate) async fn events(
 ) -> Result<ExitCode, Failure> {
     let host = open::host(settings, "events")?;
     let key = open::run_key(&host, &arguments.run).await?;
+    let mut commits = arguments.follow.then(|| Commits::of(&host));
     let mut from = 0;
     loop {
         // Asked first: what is committed after this is seen by the next turn, or there is no next.
@@ -57,10 +56,10 @@ pub(crate) async fn events(
                 }
             }
         }
-        if ended || !arguments.follow {
-            return Ok(ExitCode::SUCCESS);
+        match &mut commits {
+            Some(commits) if !ended => commits.next().await,
+            _ => return Ok(ExitCode::SUCCESS),
         }
-        tokio::time::sleep(LOOK).await;
     }
 }
 

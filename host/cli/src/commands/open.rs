@@ -4,15 +4,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use menagerie_executor::{GateConfig, Host, HostParts, SystemClock};
-use menagerie_journal::{Error, Options, Page, RunFilter, RunKey, SqliteJournal};
+use menagerie_journal::{Error, Options, Owner, Page, RunFilter, RunKey, SqliteJournal};
 use menagerie_sandbox::{Catalogue, Engine, EngineConfig, OutsideConfig};
 
 use crate::failure::{Failure, chain};
 use crate::secrets::OperatorSecrets;
 use crate::settings::Settings;
 
-/// How often a run's inbox is looked into.
-const INBOX_INTERVAL: Duration = Duration::from_millis(50);
+/// How often to look for mail where nobody can ring.
+const INBOX_INTERVAL: Duration = Duration::from_millis(500);
+/// What a resident host is called among the owners of runs.
+const SERVE: &str = "menagerie serve";
 
 /// A host over the store of the settings.
 pub(crate) fn host(settings: &Settings, command: &str) -> Result<Host, Failure> {
@@ -53,6 +55,12 @@ pub(crate) fn catalogue(settings: &Settings) -> Result<Catalogue, Failure> {
         tracing::warn!("compiled plugins are not kept: {trouble}");
     }
     Ok(catalogue)
+}
+
+/// The resident host of the store, or one of them, if one is up.
+pub(crate) async fn serving(host: &Host) -> Result<Option<Owner>, Failure> {
+    let processes = host.journal().processes().await?;
+    Ok(processes.into_iter().find(|process| process.name == SERVE))
 }
 
 /// The run that was named; `last` is the newest.

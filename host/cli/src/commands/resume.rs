@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use menagerie_executor::Host;
-use menagerie_journal::{Page, RunFilter, RunRow};
+use menagerie_executor::{Host, TakeFrom};
+use menagerie_journal::{Page, RunFilter, RunRow, Wakes};
 
 use crate::arguments::ResumeArguments;
 use crate::commands::open;
@@ -21,14 +21,18 @@ pub(crate) async fn resume(
     let host = open::host(settings, "resume")?;
     if let Some(named) = &arguments.run {
         let key = open::run_key(&host, named).await?;
-        return drive_on(settings, &host, &key, arguments.json).await;
+        let from = match arguments.take_over {
+            true => TakeFrom::Anybody,
+            false => TakeFrom::Nobody,
+        };
+        return drive_on(settings, &host, &key, arguments.json, from).await;
     }
     let mut resumed = 0;
     let mut outcome = ExitCode::SUCCESS;
     // The oldest first.
     for row in unfinished(&host).await?.into_iter().rev() {
         // What waits for a person, or is driven by somebody, has nothing to go on with here.
-        if matches!(&*row.status.text, "waiting" | "paused") {
+        if row.status.wakes == Wakes::WithMail {
             eprintln!("run {} is {}: left as it is", row.key, row.status.text);
             continue;
         }
@@ -40,7 +44,8 @@ pub(crate) async fn resume(
             continue;
         }
         resumed += 1;
-        let code = match drive_on(settings, &host, &row.key, arguments.json).await {
+        let code = match drive_on(settings, &host, &row.key, arguments.json, TakeFrom::Nobody).await
+        {
             Ok(code) => code,
             // One that cannot go on keeps none of the others from it.
             Err(failure) => {

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use menagerie_executor::{
-    AssembleError, AssembleProblem, Assembled, Began, BeginRun, Host, PluginFinder, Stopped,
-    assemble, missing_secrets,
+    AssembleError, AssembleProblem, Assembled, Began, BeginRun, Host, Library, PluginFinder,
+    Stopped, TakeFrom, assemble, missing_secrets,
 };
 use menagerie_journal::RunKey;
 use menagerie_orchestration::document::Document;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::RunArguments;
 use crate::commands::answer_report::{self, Finished};
-use crate::commands::{check, open};
+use crate::commands::{check, detach, follow, open};
 use crate::failure::{Failure, INTERRUPTED, chain};
 use crate::plugins::{Folders, repository};
 use crate::settings::Settings;
@@ -43,7 +43,10 @@ pub(crate) async fn run(settings: &Settings, arguments: RunArguments) -> Result<
         json: arguments.json,
         input,
     };
-    begin_run(settings, prepared, begin, "run").await
+    match arguments.detach {
+        true => detach::detach(settings, &prepared.assembled, begin).await,
+        false => begin_run(settings, prepared, begin, "run").await,
+    }
 }
 
 /// A flow that is ready to run, and what it runs on.
@@ -276,8 +279,12 @@ pub(crate) async fn begin_run(
     let (run, stopped) = match began.inspect_err(|_| view.stop())? {
         Began::Driven(run, stopped) => (*run, stopped),
         Began::Existing(row) if row.status.ended => (host.load(&key).await?, Stopped::Ended),
-        // The same run again: it goes on where it was.
-        Began::Existing(_) => host.resume(&prepared.catalogue, &key, watcher).await?,
+        Began::Existing(_) => {
+            let catalogue = prepared.catalogue;
+            follow::goes_on(&host, &catalogue, &key, watcher)
+                .await
+                .inspect_err(|_| view.stop())?
+        }
     };
     view.stop();
     interrupt.abort();
@@ -290,11 +297,12 @@ pub(crate) async fn drive_on(
     host: &Host,
     key: &RunKey,
     json: bool,
+    from: TakeFrom,
 ) -> Result<ExitCode, Failure> {
-    let catalogue = open::catalogue(settings)?;
+    let library = Library::new(open::catalogue(settings)?, 1);
     let view = LiveView::start(json, &key.to_string());
     let interrupt = interrupt(host, key.to_string(), view.teller());
-    let driven = host.resume(&catalogue, key, view.watcher()).await;
+    let driven = host.resume_from(&library, key, view.watcher(), from).await;
     view.stop();
     interrupt.abort();
     let (run, stopped) = driven?;

@@ -1,8 +1,9 @@
 //! `menagerie show`: one run, with everything that it used.
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 
-use menagerie_journal::RunKey;
+use menagerie_journal::{Owner, RunKey};
 use menagerie_orchestration::document::Document;
 use menagerie_orchestration::event::{CallFacts, Event, Recorded, StepResult};
 use menagerie_orchestration::run::Run;
@@ -26,12 +27,23 @@ pub(crate) async fn show(
     let key = open::run_key(&host, &arguments.run).await?;
     let run = host.load(&key).await?;
     let events = host.events(&key, 0, usize::MAX).await?;
+    let listed = Listed {
+        // Says more of a run that goes on than its events do: whether anybody has begun with it.
+        status: host.journal().run(&key).await?.status.text,
+        owner: host.journal().owner(&key).await?,
+    };
     if arguments.json {
-        println!("{}", as_json(&key, &run, &events));
+        println!("{}", as_json(&key, &run, &events, &listed));
     } else {
-        print(&key, &run, &events);
+        print(&key, &run, &events, &listed);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the store says of a run beside its events.
+struct Listed {
+    status: Cow<'static, str>,
+    owner: Option<Owner>,
 }
 
 /// One attempt, as a row.
@@ -108,10 +120,17 @@ fn row_of(recorded: &Recorded) -> Option<Row<'_>> {
     }
 }
 
-fn print(key: &RunKey, run: &Run, events: &[(u64, Recorded)]) {
+fn print(key: &RunKey, run: &Run, events: &[(u64, Recorded)], listed: &Listed) {
     println!("run       {}", safe_line(&key.to_string()));
     println!("flow      {}", safe_line(&run.flow().name));
-    println!("status    {}", run.status().word());
+    println!("status    {}", listed.status);
+    if let Some(owner) = &listed.owner {
+        println!(
+            "driven by {} (process {})",
+            safe_line(&owner.name),
+            owner.pid
+        );
+    }
     println!("started   {}", instant(run.started_at().0));
     println!(
         "took      {}",
@@ -255,7 +274,7 @@ fn print_logs(events: &[(u64, Recorded)]) {
     }
 }
 
-fn as_json(key: &RunKey, run: &Run, events: &[(u64, Recorded)]) -> Value {
+fn as_json(key: &RunKey, run: &Run, events: &[(u64, Recorded)], listed: &Listed) -> Value {
     let attempts: Vec<Value> = rows(events)
         .iter()
         .map(|row| {
@@ -288,7 +307,8 @@ fn as_json(key: &RunKey, run: &Run, events: &[(u64, Recorded)]) -> Value {
     json!({
         "run": key.to_string(),
         "flow": run.flow().name,
-        "status": run.status().word(),
+        "status": listed.status,
+        "driven_by": listed.owner.as_ref().map(|owner| json!({"name": owner.name, "pid": owner.pid})),
         "reason": end.map(|end| end.reason.clone()),
         "error": end.and_then(|end| end.error.clone()),
         "started_at_ms": run.started_at().0,

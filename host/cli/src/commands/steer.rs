@@ -1,16 +1,22 @@
-//! `menagerie cancel` and `menagerie answer`: wishes of a person, folded in by whoever drives the run.
+//! `menagerie cancel`, `pause`, `unpause` and `answer`: wishes of a person, folded in by whoever
+//! drives the run, or by this process when nobody does.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
-use menagerie_executor::Host;
+use menagerie_executor::{ExecutorError, Host, TakeFrom};
 use menagerie_journal::RunKey;
 use menagerie_orchestration::document::Document;
 use menagerie_orchestration::event::{Answer, Event};
 use menagerie_orchestration::input::Wish;
+use menagerie_orchestration::run::RunStatus;
 use serde_json::json;
 
-use crate::arguments::{AnswerArgument, AnswerArguments, AnswerOptions, CancelArguments};
+use crate::arguments::{
+    AnswerArgument, AnswerArguments, AnswerOptions, CancelArguments, PauseArguments,
+    UnpauseArguments,
+};
+use crate::commands::follow::Commits;
 use crate::commands::open;
 use crate::commands::run::drive_on;
 use crate::failure::Failure;
@@ -18,8 +24,6 @@ use crate::settings::Settings;
 
 /// How long an owner is given to fold a wish in.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often the journal is looked at meanwhile.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// Who wishes, as events name them.
 fn me() -> String {
@@ -34,32 +38,45 @@ pub(crate) async fn cancel(
     arguments: CancelArguments,
 ) -> Result<ExitCode, Failure> {
     let host = open::host(settings, "cancel")?;
-    let key = open::run_key(&host, &arguments.run).await?;
-    let row = host.journal().run(&key).await?;
-    if row.status.ended {
-        return Err(Failure::usage(format!(
-            "run {key} has ended: {}",
-            row.status.text
-        )));
-    }
+    let key = unfinished(&host, &arguments.run).await?;
     let wish = Wish::Cancel {
         reason: arguments.reason,
     };
-    let id = leave(&host, &key, wish).await?;
-    if host.journal().owner(&key).await?.is_none() {
-        // Nobody drives it: this process does, and the wish is the first thing that it finds.
-        let catalogue = open::catalogue(settings)?;
-        let watcher = std::sync::Arc::new(menagerie_executor::Nobody);
-        host.resume(&catalogue, &key, watcher).await?;
-    } else {
-        wait_for(&host, &key, &id).await?;
-    }
-    if arguments.json {
-        println!("{}", json!({"run": key.to_string(), "status": "cancelled"}));
-    } else {
-        println!("run {key} is cancelled");
-    }
+    have_folded(&host, &key, wish).await?;
+    say(&key, "cancelled", arguments.json);
     Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn pause(
+    settings: &Settings,
+    arguments: PauseArguments,
+) -> Result<ExitCode, Failure> {
+    let host = open::host(settings, "pause")?;
+    let key = unfinished(&host, &arguments.run).await?;
+    if host.load(&key).await?.status() == RunStatus::Paused {
+        return Err(Failure::usage(format!("run {key} is paused already")));
+    }
+    have_folded(&host, &key, Wish::Pause).await?;
+    // Calls that are under way come to their end first.
+    let status = host.journal().run(&key).await?.status.text;
+    say(&key, &status, arguments.json);
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn unpause(
+    settings: &Settings,
+    arguments: UnpauseArguments,
+) -> Result<ExitCode, Failure> {
+    let host = open::host(settings, "unpause")?;
+    let key = unfinished(&host, &arguments.run).await?;
+    let run = host.load(&key).await?;
+    if run.status() != RunStatus::Paused {
+        return Err(Failure::usage(format!(
+            "run {key} is not paused: it is {}",
+            run.status().word()
+        )));
+    }
+    go_on_with(settings, &host, &key, Wish::Unpause, arguments.json).await
 }
 
 pub(crate) async fn answer(
@@ -67,31 +84,57 @@ pub(crate) async fn answer(
     arguments: AnswerArguments,
 ) -> Result<ExitCode, Failure> {
     let host = open::host(settings, "answer")?;
-    let key = open::run_key(&host, &arguments.run).await?;
+    let key = unfinished(&host, &arguments.run).await?;
     let (answer, options) = answer_of(arguments.answer)?;
     let run = host.load(&key).await?;
-    if run.status().is_final() {
-        return Err(Failure::usage(format!(
-            "run {key} has ended: {}",
-            run.status().word()
-        )));
-    }
     run.answerable(options.step.as_deref(), &answer)
         .map_err(Failure::usage)?;
     let wish = Wish::Answer {
         step: options.step,
         answer,
     };
-    let id = leave(&host, &key, wish).await?;
-    if host.journal().owner(&key).await?.is_none() {
-        return drive_on(settings, &host, &key, options.json).await;
+    go_on_with(settings, &host, &key, wish, options.json).await
+}
+
+/// The run that was named, unless it has ended.
+async fn unfinished(host: &Host, named: &str) -> Result<RunKey, Failure> {
+    let key = open::run_key(host, named).await?;
+    let status = host.journal().run(&key).await?.status;
+    match status.ended {
+        true => Err(Failure::usage(format!(
+            "run {key} has ended: {}",
+            status.text
+        ))),
+        false => Ok(key),
     }
-    wait_for(&host, &key, &id).await?;
-    if options.json {
-        // Where it is being driven it has its own end; what is known here is that it was answered.
-        println!("{}", json!({"run": key.to_string(), "status": "answered"}));
-    } else {
-        println!("run {key} has the answer, and goes on where it is being driven");
+}
+
+fn say(key: &RunKey, status: &str, as_json: bool) {
+    match as_json {
+        true => println!("{}", json!({"run": key.to_string(), "status": status})),
+        false => println!("run {key} is {status}"),
+    }
+}
+
+/// Has a wish folded in that lets the run go on: where it is driven, or where a resident host will;
+/// else here.
+async fn go_on_with(
+    settings: &Settings,
+    host: &Host,
+    key: &RunKey,
+    wish: Wish,
+    as_json: bool,
+) -> Result<ExitCode, Failure> {
+    let owned = host.journal().owner(key).await?.is_some();
+    if !owned && open::serving(host).await?.is_none() {
+        leave(host, key, wish).await?;
+        return drive_on(settings, host, key, as_json, TakeFrom::Nobody).await;
+    }
+    have_folded(host, key, wish).await?;
+    let status = host.journal().run(key).await?.status.text;
+    match as_json {
+        true => println!("{}", json!({"run": key.to_string(), "status": status})),
+        false => println!("run {key} has heard, and goes on where it is being driven"),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -129,12 +172,20 @@ async fn leave(host: &Host, key: &RunKey, wish: Wish) -> Result<String, Failure>
     Ok(id)
 }
 
-/// Waits until an event says that the wish was folded in.
-async fn wait_for(host: &Host, key: &RunKey, id: &str) -> Result<(), Failure> {
+/// Leaves a wish, and waits until an event says that it was folded in: by the run's owner, or by this
+/// process when there is none.
+async fn have_folded(host: &Host, key: &RunKey, wish: Wish) -> Result<(), Failure> {
+    let mut commits = Commits::of(host);
+    let mut from = host.journal().run(key).await?.next_seq;
+    let id = leave(host, key, wish).await?;
     let cause = format!("inbox:{id}");
-    let mut from = 0;
     let give_up = tokio::time::Instant::now() + PATIENCE;
     loop {
+        // Asked first: what follows is in the events that are read after it.
+        let waiting = host.journal().take_inbox(key, 0).await?;
+        let taken = !waiting.iter().any(|entry| entry.input_id == id);
+        let status = host.journal().run(key).await?.status;
+        let owner = host.journal().owner(key).await?;
         for (seq, recorded) in host.events(key, from, usize::MAX).await? {
             from = seq + 1;
             if recorded.cause != cause {
@@ -145,12 +196,33 @@ async fn wait_for(host: &Host, key: &RunKey, id: &str) -> Result<(), Failure> {
             }
             return Ok(());
         }
-        if tokio::time::Instant::now() > give_up {
-            let message = format!(
-                "the process that drives run {key} has not answered; the wish stays in its inbox"
-            );
-            return Err(Failure::usage(message));
+        if taken {
+            // Somebody else has wished the same before: there was nothing left to change.
+            return Ok(());
         }
-        tokio::time::sleep(LOOK).await;
+        if status.ended {
+            return Err(Failure::usage(format!(
+                "run {key} has ended meanwhile: {}",
+                status.text
+            )));
+        }
+        match owner {
+            None => match host.fold_in_mail(key).await {
+                // Somebody was quicker, and finds the wish.
+                Err(ExecutorError::Owned { .. }) => {}
+                folded => {
+                    folded?;
+                    continue;
+                }
+            },
+            Some(owner) if tokio::time::Instant::now() > give_up => {
+                return Err(Failure::usage(format!(
+                    "{} (process {}), which drives run {key}, has not answered; the wish stays in the run's inbox. If that process hangs, take the run from it with: menagerie resume {key} --take-over",
+                    owner.name, owner.pid
+                )));
+            }
+            Some(_) => {}
+        }
+        commits.next().await;
     }
 }

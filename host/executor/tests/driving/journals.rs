@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use menagerie_journal::{
-    Batch, CallKey, CallRecord, CallRow, Checkpoint, Claim, Claimed, CommitError, Committed,
-    Created, Digest, Error, Fork, InboxEntry, Journal, Loaded, NewRun, Notice, Owner, Page, PinRow,
-    RunFilter, RunKey, RunPage, RunRow, StoreReport, StoredEvent, Verified,
+    Batch, Bell, CallKey, CallRecord, CallRow, Checkpoint, Claim, Claimed, CommitError, Committed,
+    Created, Digest, Error, Fork, Hears, InboxEntry, Journal, Loaded, NewRun, Notice, Owner, Page,
+    PinRow, RunFilter, RunKey, RunPage, RunRow, Runnable, StoreReport, StoredEvent, Verified,
 };
 use tokio::sync::broadcast;
 
@@ -174,6 +174,30 @@ impl Journal for Reluctant {
 
     fn claim(&self, run: &RunKey) -> BoxFuture<'_, Result<Claimed, Error>> {
         self.inner.claim(run)
+    }
+
+    fn take_over(&self, run: &RunKey, epoch: u64) -> BoxFuture<'_, Result<Claimed, Error>> {
+        self.inner.take_over(run, epoch)
+    }
+
+    fn mail(&self) -> BoxFuture<'_, Result<Vec<RunKey>, Error>> {
+        self.inner.mail()
+    }
+
+    fn runnable(&self, now_ms: u64, limit: usize) -> BoxFuture<'_, Result<Runnable, Error>> {
+        self.inner.runnable(now_ms, limit)
+    }
+
+    fn processes(&self) -> BoxFuture<'_, Result<Vec<Owner>, Error>> {
+        self.inner.processes()
+    }
+
+    fn listen(&self, hears: Hears) -> Bell {
+        self.inner.listen(hears)
+    }
+
+    fn ring(&self) {
+        self.inner.ring();
     }
 
     fn owner(&self, run: &RunKey) -> BoxFuture<'_, Result<Option<Owner>, Error>> {

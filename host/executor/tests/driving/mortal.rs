@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
 use menagerie_journal::{
-    Batch, CallKey, CallRecord, CallRow, Checkpoint, Claim, Claimed, CommitError, Committed,
-    Created, Digest, Error, Fork, InboxEntry, Journal, Loaded, NewRun, Notice, Owner, Page, PinRow,
-    RunFilter, RunKey, RunPage, RunRow, StoreReport, StoredEvent, Verified,
+    Batch, Bell, CallKey, CallRecord, CallRow, Checkpoint, Claim, Claimed, CommitError, Committed,
+    Created, Digest, Error, Fork, Hears, InboxEntry, Journal, Loaded, NewRun, Notice, Owner, Page,
+    PinRow, RunFilter, RunKey, RunPage, RunRow, Runnable, StoreReport, StoredEvent, Verified,
 };
 use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
@@ -105,6 +105,31 @@ impl Journal for Mortal {
     fn claim(&self, run: &RunKey) -> BoxFuture<'_, Result<Claimed, Error>> {
         let run = run.clone();
         Box::pin(self.write(move || self.inner.claim(&run)))
+    }
+
+    fn take_over(&self, run: &RunKey, epoch: u64) -> BoxFuture<'_, Result<Claimed, Error>> {
+        let run = run.clone();
+        Box::pin(self.write(move || self.inner.take_over(&run, epoch)))
+    }
+
+    fn mail(&self) -> BoxFuture<'_, Result<Vec<RunKey>, Error>> {
+        self.inner.mail()
+    }
+
+    fn runnable(&self, now_ms: u64, limit: usize) -> BoxFuture<'_, Result<Runnable, Error>> {
+        self.inner.runnable(now_ms, limit)
+    }
+
+    fn processes(&self) -> BoxFuture<'_, Result<Vec<Owner>, Error>> {
+        self.inner.processes()
+    }
+
+    fn listen(&self, hears: Hears) -> Bell {
+        self.inner.listen(hears)
+    }
+
+    fn ring(&self) {
+        self.inner.ring();
     }
 
     fn release(&self, claim: Claim) -> BoxFuture<'_, Result<(), CommitError>> {

@@ -11,7 +11,7 @@ use crate::error::{CommitError, Error};
 use crate::port::{Committed, Loaded, RunFilter, Verified};
 use crate::record::{
     Batch, CallAnswer, CallKey, CallRecord, CallRow, Checkpoint, Fork, ForkedFrom, InboxEntry,
-    NewRun, PinRow, RunKey, RunRow, Status, StoredEvent, StoredSnapshot, Timer,
+    NewRun, PinRow, RunKey, RunRow, Status, StoredEvent, StoredSnapshot, Timer, Wakes,
 };
 
 /// One run and everything filed under it.
@@ -201,6 +201,39 @@ impl RunState {
         self.inbox
             .iter()
             .any(|(entry, acked)| entry.input_id == input_id && !acked)
+    }
+
+    pub(super) fn has_mail(&self) -> bool {
+        self.inbox.iter().any(|(_, acked)| !acked)
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.status.ended
+    }
+
+    /// When the run wakes by itself, if that is still to come.
+    pub(super) fn wakes_after(&self, now_ms: u64) -> Option<u64> {
+        match self.status.wakes {
+            Wakes::At(at_ms) if at_ms > now_ms => Some(at_ms),
+            _ => None,
+        }
+    }
+
+    /// The run's place among those that somebody should drive now, if it is one of them: by due
+    /// timer, then those with mail, then the others by when they woke.
+    pub(super) fn turn(&self, now_ms: u64) -> Option<(u8, u64)> {
+        let awake_since = match self.status.wakes {
+            Wakes::Now => Some(0),
+            Wakes::At(at_ms) => (at_ms <= now_ms).then_some(at_ms),
+            Wakes::WithMail => None,
+        };
+        let due = self.timers.values().min().filter(|due| **due <= now_ms);
+        match (awake_since, due) {
+            (Some(_), Some(due)) => Some((0, *due)),
+            _ if self.has_mail() => Some((1, 0)),
+            (Some(since), None) => Some((2, since)),
+            (None, _) => None,
+        }
     }
 
     pub(super) fn receive(&mut self, entry: InboxEntry) {

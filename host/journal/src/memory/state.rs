@@ -3,12 +3,15 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::runs::RunState;
 use crate::chain;
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
 use crate::port::{
-    Claim, Claimed, Committed, Created, Owner, Page, Place, RunFilter, RunPage, StoreReport,
+    Claim, Claimed, Committed, Created, Owner, Page, Place, RunFilter, RunPage, Runnable,
+    StoreReport,
 };
 use crate::record::{Batch, CallRecord, Fork, InboxEntry, Message, NewRun, RunKey};
 
@@ -24,6 +27,9 @@ pub(super) struct Store {
     processes_seen: u64,
     /// The position of the last inbox entry of any run.
     last_position: u64,
+    /// What those hear who hear of mail, and of commits.
+    pub(super) rung: watch::Sender<()>,
+    pub(super) committed: watch::Sender<()>,
 }
 
 impl Store {
@@ -32,6 +38,8 @@ impl Store {
         let owner = Owner {
             name: name.to_owned(),
             pid: std::process::id(),
+            epoch: 0,
+            own: false,
         };
         self.processes.insert(self.processes_seen, owner);
         self.processes_seen
@@ -238,9 +246,16 @@ impl Store {
         Ok(self.deliver(index, input_id, json, at_ms))
     }
 
-    pub(super) fn claim(&mut self, run: &RunKey, process: u64) -> Result<Claimed, Error> {
+    pub(super) fn claim(
+        &mut self,
+        run: &RunKey,
+        process: u64,
+        from_epoch: Option<u64>,
+    ) -> Result<Claimed, Error> {
         let index = self.index(run)?;
-        if let Some(owner) = self.living_owner(index) {
+        if from_epoch != Some(self.runs[index].epoch)
+            && let Some(owner) = self.living_owner(index, process)
+        {
             return Ok(Claimed::OwnedBy(owner));
         }
         let found = &mut self.runs[index];
@@ -253,8 +268,52 @@ impl Store {
         }))
     }
 
-    fn living_owner(&self, index: usize) -> Option<Owner> {
-        self.processes.get(&self.runs[index].process?).cloned()
+    fn living_owner(&self, index: usize, asked_by: u64) -> Option<Owner> {
+        let found = &self.runs[index];
+        let process = found.process?;
+        let owner = self.processes.get(&process)?;
+        Some(Owner {
+            epoch: found.epoch,
+            own: process == asked_by,
+            ..owner.clone()
+        })
+    }
+
+    pub(super) fn living(&self, asked_by: u64) -> Vec<Owner> {
+        let living = self.processes.iter().map(|(process, owner)| Owner {
+            own: *process == asked_by,
+            ..owner.clone()
+        });
+        living.collect()
+    }
+
+    pub(super) fn mail(&self, process: u64) -> Vec<RunKey> {
+        let own = self.runs.iter().filter(|run| run.process == Some(process));
+        own.filter(|run| run.has_mail())
+            .map(|run| run.key.clone())
+            .collect()
+    }
+
+    pub(super) fn runnable(&self, now_ms: u64, limit: usize) -> Runnable {
+        let free = |(index, run): &(usize, &RunState)| {
+            !run.has_ended() && self.living_owner(*index, 0).is_none()
+        };
+        let mut found: Vec<_> = self
+            .runs
+            .iter()
+            .enumerate()
+            .filter(free)
+            .filter_map(|(index, run)| Some((run.turn(now_ms)?, index)))
+            .collect();
+        found.sort_unstable();
+        let runs = found.iter().take(limit);
+        let unfinished = self.runs.iter().filter(|run| !run.has_ended());
+        Runnable {
+            runs: runs
+                .map(|(_, index)| self.runs[*index].key.clone())
+                .collect(),
+            next_ms: unfinished.filter_map(|run| run.wakes_after(now_ms)).min(),
+        }
     }
 
     pub(super) fn release(&mut self, claim: &Claim) -> Result<(), CommitError> {
@@ -264,8 +323,8 @@ impl Store {
         Ok(())
     }
 
-    pub(super) fn owner(&self, run: &RunKey) -> Result<Option<Owner>, Error> {
-        Ok(self.living_owner(self.index(run)?))
+    pub(super) fn owner(&self, run: &RunKey, asked_by: u64) -> Result<Option<Owner>, Error> {
+        Ok(self.living_owner(self.index(run)?, asked_by))
     }
 
     pub(super) fn blob(&self, namespace: &str, digest: Digest) -> Result<Arc<[u8]>, Error> {

@@ -13,7 +13,7 @@ use super::writer::Prepared;
 use crate::chain;
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
-use crate::port::{Claim, Claimed, Committed, Created, Notice, Owner, Place};
+use crate::port::{Claim, Claimed, Committed, Created, Notice, Place};
 use crate::record::{CallRecord, NewRun, RunKey};
 
 /// The writer's memory between transactions: only what cannot change behind its back.
@@ -145,8 +145,8 @@ impl Ledger {
                 place.namespace,
                 place.run,
                 self.owner.id,
-                self.owner.owner.name,
-                self.owner.owner.pid,
+                self.owner.name,
+                self.owner.pid,
                 run.created_at_ms as i64,
             ])?;
         Ok(Claim {
@@ -237,13 +237,17 @@ impl Ledger {
         &mut self,
         connection: &Connection,
         run: &RunKey,
+        from_epoch: Option<u64>,
     ) -> Result<Claimed, Trouble<Error>> {
         let place = read::place(connection, run)?;
-        let (epoch, owner_id, owner) = read::owner(connection, place)?;
-        if owner_id.is_some_and(|id| self.owner.is_alive(&id)) {
+        let (epoch, owner_id, mut owner) = read::owner(connection, place)?;
+        if from_epoch != Some(epoch)
+            && let Some(id) = owner_id.filter(|id| self.owner.is_alive(id))
+        {
+            owner.own = id == self.owner.id;
             return Ok(Claimed::OwnedBy(owner));
         }
-        let Owner { name, pid } = &self.owner.owner;
+        let (name, pid) = (&self.owner.name, self.owner.pid);
         connection
             .prepare_cached(
                 "UPDATE owners SET epoch = ?3, owner = ?4, name = ?5, pid = ?6, claimed_at_ms = ?7

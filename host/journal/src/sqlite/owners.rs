@@ -2,10 +2,14 @@
 //!
 //! Each open journal holds an exclusive lock on a file of its own under `owners/`. The system gives
 //! the lock up when the process dies, however it dies. A run's row names the file, so one lock
-//! stands for all runs of a process.
+//! stands for all runs of a process. The file says who it is; beside it may be sockets, called by
+//! its name with an ending.
 
 use std::fs::{File, TryLockError};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
 
 use super::fault::Faults;
 use crate::error::Error;
@@ -13,12 +17,20 @@ use crate::port::Owner;
 
 /// This journal's own lock, held until it is dropped.
 pub(super) struct OwnerLock {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     /// The name of the file: unique for ever.
     pub(super) id: String,
     /// What others are told.
-    pub(super) owner: Owner,
+    pub(super) name: String,
+    pub(super) pid: u32,
     _locked: File,
+}
+
+/// What a lock file says.
+#[derive(Serialize, Deserialize)]
+struct Card {
+    name: String,
+    pid: u32,
 }
 
 impl OwnerLock {
@@ -29,15 +41,19 @@ impl OwnerLock {
         clear_dead(&folder);
         let id = uuid::Uuid::now_v7().to_string();
         let path = folder.join(&id);
-        let locked = File::create_new(&path).map_err(|error| faults.io(&path, error))?;
+        let mut locked = File::create_new(&path).map_err(|error| faults.io(&path, error))?;
         locked.lock().map_err(|error| faults.io(&path, error))?;
+        let card = Card {
+            name: name.to_owned(),
+            pid: std::process::id(),
+        };
+        // For people and for lists of processes: nothing is decided by it.
+        let _ = serde_json::to_string(&card).map(|text| locked.write_all(text.as_bytes()));
         Ok(Self {
             folder,
             id,
-            owner: Owner {
-                name: name.to_owned(),
-                pid: std::process::id(),
-            },
+            name: card.name,
+            pid: card.pid,
             _locked: locked,
         })
     }
@@ -46,6 +62,27 @@ impl OwnerLock {
     /// from a living owner is worse than waiting for a dead one.
     pub(super) fn is_alive(&self, id: &str) -> bool {
         id == self.id || is_locked(&self.folder.join(id))
+    }
+
+    /// The ids of all that live.
+    pub(super) fn living(&self) -> Vec<String> {
+        let ids = lock_files(&self.folder).into_iter();
+        ids.filter(|id| self.is_alive(id)).collect()
+    }
+
+    /// All that live, as their files say.
+    pub(super) fn processes(&self) -> Vec<Owner> {
+        let owner = |id: String| {
+            let text = std::fs::read_to_string(self.folder.join(&id)).ok()?;
+            let card: Card = serde_json::from_str(&text).ok()?;
+            Some(Owner {
+                name: card.name,
+                pid: card.pid,
+                epoch: 0,
+                own: id == self.id,
+            })
+        };
+        self.living().into_iter().filter_map(owner).collect()
     }
 }
 
@@ -67,13 +104,29 @@ fn is_locked(path: &Path) -> bool {
     }
 }
 
-fn clear_dead(folder: &Path) {
+/// The names of the lock files, without what else is in the folder.
+fn lock_files(folder: &Path) -> Vec<String> {
     let Ok(files) = std::fs::read_dir(folder) else {
-        return;
+        return Vec::new();
     };
-    for file in files.flatten() {
-        if !is_locked(&file.path()) {
-            let _ = std::fs::remove_file(file.path());
+    let names = files
+        .flatten()
+        .filter_map(|file| file.file_name().into_string().ok());
+    names.filter(|name| !name.contains('.')).collect()
+}
+
+/// Clears away what the dead have left: lock files, and sockets without a lock file.
+fn clear_dead(folder: &Path) {
+    for id in lock_files(folder) {
+        let path = folder.join(id);
+        if !is_locked(&path) {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+    for file in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = file.path();
+        if path.extension().is_some() && !path.with_extension("").exists() {
+            let _ = std::fs::remove_file(path);
         }
     }
 }

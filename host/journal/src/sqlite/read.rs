@@ -6,6 +6,7 @@ use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::fault::{Trouble, is_corruption};
+use super::rows::wakes_of;
 use crate::chain::{self, ChainCheck};
 use crate::digest::Digest;
 use crate::error::Error;
@@ -19,7 +20,7 @@ pub(super) type Answer<T> = Result<T, Trouble<Error>>;
 
 /// All columns of [`run_of`]. A run's last event says when it changed and how many there are.
 const RUN_COLUMNS: &str = "SELECT runs.run, namespaces.name, id, flow, input_digest, parent, path, session, labels, status,
-        ended, created_at_ms, last.seq, last.at_ms, forked_from, forked_events
+        ended, created_at_ms, last.seq, last.at_ms, forked_from, forked_events, wakes_at_ms
     FROM runs JOIN namespaces ON namespaces.namespace = runs.namespace
     LEFT JOIN events AS last ON last.event = (SELECT event FROM events
         WHERE events.namespace = runs.namespace AND events.run = runs.run ORDER BY seq DESC LIMIT 1)";
@@ -61,6 +62,7 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         status: Status {
             text: row.get::<_, String>(9)?.into(),
             ended: row.get(10)?,
+            wakes: wakes_of(row.get(16)?),
         },
         created_at_ms,
         updated_at_ms: updated.map_or(created_at_ms, |updated| updated as u64),
@@ -167,11 +169,14 @@ pub(super) fn owner(
             "SELECT epoch, owner, name, pid FROM owners WHERE namespace = ?1 AND run = ?2",
         )?
         .query_row([place.namespace, place.run], |row| {
+            let epoch = natural(row, 0)?;
             let owner = Owner {
                 name: row.get(2)?,
                 pid: row.get(3)?,
+                epoch,
+                own: false,
             };
-            Ok((natural(row, 0)?, row.get(1)?, owner))
+            Ok((epoch, row.get(1)?, owner))
         })
 }
 

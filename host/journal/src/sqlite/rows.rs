@@ -13,7 +13,7 @@ use crate::chain;
 use crate::digest::{Content, Digest};
 use crate::error::{CommitError, Error};
 use crate::port::{Claim, Committed, Place};
-use crate::record::{CallRecord, Checkpoint, Message, Pin, RunKey, Snapshot, Status, Timer};
+use crate::record::{CallRecord, Checkpoint, Message, Pin, RunKey, Snapshot, Status, Timer, Wakes};
 
 /// What writing yields.
 pub(super) type Answer<T> = Result<T, Trouble<CommitError>>;
@@ -388,13 +388,40 @@ pub(super) fn set_status(
     status: &Status,
 ) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE runs SET status = ?2, ended = ?3, sealed_seq = ?4, sealed_hash = ?5 WHERE run = ?1")?
+        .prepare_cached(
+            "UPDATE runs SET status = ?2, ended = ?3, sealed_seq = ?4, sealed_hash = ?5, wakes_at_ms = ?6
+             WHERE run = ?1",
+        )?
         .execute(params![
             place.run,
             status.text,
             status.ended,
             head.next_seq as i64,
             head.head_hash.as_bytes(),
+            wakes_column(status.wakes),
         ])?;
     Ok(())
+}
+
+/// A run with this in its column wakes with mail alone.
+pub(super) const WITH_MAIL: i64 = i64::MAX;
+
+fn wakes_column(wakes: Wakes) -> i64 {
+    match wakes {
+        Wakes::Now => 0,
+        // The two ends mean something else.
+        Wakes::At(at_ms) => i64::try_from(at_ms)
+            .unwrap_or(i64::MAX)
+            .clamp(1, WITH_MAIL - 1),
+        Wakes::WithMail => WITH_MAIL,
+    }
+}
+
+/// What the column says.
+pub(super) fn wakes_of(column: i64) -> Wakes {
+    match column {
+        WITH_MAIL => Wakes::WithMail,
+        at_ms if at_ms > 0 => Wakes::At(at_ms as u64),
+        _ => Wakes::Now,
+    }
 }

@@ -16,7 +16,7 @@ use crate::error::Error;
 const APPLICATION_ID: i32 = 0x4d6e_6772;
 
 /// Each takes the schema from the version of its index to the next.
-const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2];
+const MIGRATIONS: &[&str] = &[VERSION_1, VERSION_2, VERSION_3];
 
 const VERSION_1: &str = "
 CREATE TABLE namespaces (
@@ -201,6 +201,16 @@ CREATE TABLE removed_runs (
 -- Who refers to a file is asked by digest when files are collected.
 CREATE INDEX payloads_in_files ON payloads (namespace, digest) WHERE bytes IS NULL;
 CREATE INDEX calls_in_files ON calls (namespace, answer_digest) WHERE answer IS NULL AND answer_digest IS NOT NULL;
+";
+
+/// `wakes_at_ms` says when a run that nobody drives has something to do: 0 is at once, the largest number
+/// only when something comes into its inbox. Runs from before are looked at once each. Timers are
+/// looked for by due time over all namespaces.
+const VERSION_3: &str = "
+ALTER TABLE runs ADD COLUMN wakes_at_ms INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX runs_by_waking ON runs (wakes_at_ms, run) WHERE ended = 0;
+DROP INDEX timers_due;
+CREATE INDEX timers_by_due ON timers (due_at_ms, namespace, run);
 ";
 
 /// Brings a database to the present version, or says why it is not ours to touch.

@@ -65,6 +65,8 @@ pub(super) enum Request {
     },
     Claim {
         run: RunKey,
+        /// The epoch of a living owner who is to lose the run.
+        from_epoch: Option<u64>,
         answer: Answer<Claimed, Error>,
     },
     Release {
@@ -256,9 +258,13 @@ impl Writer {
             } => self.attempt(answer, |ledger, connection| {
                 ledger.record_calls(connection, &claim, &records)
             }),
-            Request::Claim { run, answer } => {
-                self.attempt(answer, |ledger, connection| ledger.claim(connection, &run))
-            }
+            Request::Claim {
+                run,
+                from_epoch,
+                answer,
+            } => self.attempt(answer, |ledger, connection| {
+                ledger.claim(connection, &run, from_epoch)
+            }),
             Request::Release { claim, answer } => self.attempt(answer, |ledger, connection| {
                 ledger.release(connection, &claim)
             }),

@@ -1,0 +1,771 @@
+//! A host that stays, owners that hang, and commands beside them: real processes over one store.
+//!
+//! Every wait here is for a condition, with a deadline that only a hang reaches.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use menagerie_builder::Silent;
+use menagerie_executor::{
+    Assembled, BeginRun, Detached, GateConfig, Host, HostParts, PluginFinder, SystemClock, assemble,
+};
+use menagerie_journal::{Options, RunKey, SqliteJournal};
+use menagerie_licensing::Entitlements;
+use menagerie_orchestration::document::Document;
+use menagerie_orchestration::flow::PluginSource;
+use menagerie_orchestration::flow_file;
+use menagerie_sandbox::{Catalogue, Engine, EngineConfig};
+use serde_json::{Value, json};
+
+use crate::program::{Ended, GIT_LOCK, Place, ended, review_by_rules, root};
+
+/// Nothing here takes this long.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The folder of the tests' own guests, built once.
+fn guests() -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let build = || {
+        let built = menagerie_builder::test_guests(root(), &mut Silent).unwrap();
+        built[0].path.parent().unwrap().to_owned()
+    };
+    FOLDER.get_or_init(build).clone()
+}
+
+/// Runs of one tiny step.
+fn echo_flow() -> String {
+    flow("echo", "")
+}
+
+/// Runs of one step, made by an agent with this configuration.
+fn flow(agent: &str, more: &str) -> String {
+    format!(
+        "name = \"tiny\"\n[agents.one]\nplugin = \"{agent}\"\n{more}\n[strategy]\nplugin = \"echo-strategy\"\n"
+    )
+}
+
+/// A flow whose step fails at first and may be made again after so long.
+fn backing_off(retry_after_ms: u64) -> String {
+    let more = format!(
+        "config = {{ failures = 1, retry_after_ms = {retry_after_ms} }}\ntimeout = \"60s\""
+    );
+    flow("patient", &more)
+}
+
+/// A flow whose step computes for a good while.
+fn taking_its_time() -> String {
+    let more = "config = { turns = 100000000000 }\nlimits = { fuel = 1000000000000, busy = \"50s\" }\ntimeout = \"60s\"";
+    flow("patient", more)
+}
+
+impl Place {
+    /// The program, which finds the tests' guests.
+    fn menagerie(&self) -> Command {
+        let mut command = self.command();
+        command.env("MENAGERIE_PLUGINS", guests());
+        command.env("MENAGERIE_TEST_ENTRIES", self.path("entries"));
+        command
+    }
+
+    fn call(&self, arguments: &[&str]) -> Ended {
+        ended(self.menagerie().args(arguments))
+    }
+
+    /// `run FLOW` with whatever else.
+    fn run_of(&self, flow: &str, id: &str, more: &[&str]) -> Command {
+        let file = self.write(&format!("{id}.toml"), flow);
+        let mut command = self.menagerie();
+        command.arg("run").arg(file).args(["--id", id, "--json"]);
+        command.args(["--input", r#"{"text":"x"}"#]).args(more);
+        command
+    }
+
+    fn detach(&self, flow: &str, id: &str) -> Value {
+        ended(&mut self.run_of(flow, id, &["--detach"]))
+            .expect(0)
+            .json()
+    }
+
+    fn status(&self, id: &str) -> String {
+        let shown = self.call(&["show", id, "--json"]).expect(0).json();
+        shown["status"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until the run is listed as this.
+    #[track_caller]
+    fn until_status(&self, id: &str, status: &str) {
+        until(&format!("{id} is {status}"), || self.status(id) == status);
+    }
+
+    /// Entries into guests other than strategies, as `run step attempt`, with how often each was.
+    fn entries(&self) -> BTreeMap<String, usize> {
+        let text = std::fs::read_to_string(self.path("entries")).unwrap_or_default();
+        let mut counted = BTreeMap::new();
+        for line in text.lines() {
+            let words: Vec<&str> = line.split(' ').collect();
+            if words[3] == "process" {
+                *counted.entry(words[..3].join(" ")).or_default() += 1;
+            }
+        }
+        counted
+    }
+
+    /// Waits until a guest of this run was entered, whatever the attempt.
+    #[track_caller]
+    fn until_entered(&self, id: &str) {
+        let prefix = format!("{id} ");
+        until(&format!("a guest of {id} was entered"), || {
+            self.entries()
+                .keys()
+                .any(|entry| entry.starts_with(&prefix))
+        });
+    }
+}
+
+#[track_caller]
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let give_up = Instant::now() + DEADLINE;
+    while !holds() {
+        assert!(Instant::now() < give_up, "not within {DEADLINE:?}: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// A process under way. Killed when it is dropped.
+struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    said: Vec<Value>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = piped.spawn().unwrap();
+        let (sender, lines) = channel();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in out.lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        Self {
+            child,
+            lines,
+            said: Vec::new(),
+        }
+    }
+
+    /// `menagerie serve`, once it is up.
+    fn serve(place: &Place, more: &[&str]) -> Self {
+        let mut serve = Self::start(place.menagerie().args(["serve", "--json"]).args(more));
+        serve.until_said("started", |_| true);
+        serve
+    }
+
+    /// Waits for a line about such an event, and gives it back.
+    #[track_caller]
+    fn until_said(&mut self, event: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        let give_up = Instant::now() + DEADLINE;
+        loop {
+            let left = give_up.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left);
+            let line = line.unwrap_or_else(|_| panic!("no {event} in {:#?}", self.said));
+            let line: Value = serde_json::from_str(&line).unwrap();
+            self.said.push(line.clone());
+            if line["event"] == event && fits(&line) {
+                return line;
+            }
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", signal, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits until it ends of itself.
+    #[track_caller]
+    fn ended(&mut self) -> Ended {
+        let mut code = None;
+        until("the process ends", || {
+            let status = self.child.try_wait().unwrap();
+            code = status.map(|status| status.code());
+            code.is_some()
+        });
+        let mut stderr = String::new();
+        let mut pipe = self.child.stderr.take().unwrap();
+        std::io::Read::read_to_string(&mut pipe, &mut stderr).unwrap();
+        Ended {
+            code: code.flatten(),
+            stdout: self.lines.iter().collect::<Vec<_>>().join("\n"),
+            stderr,
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Finds the tests' guests by name.
+struct Guests;
+
+impl PluginFinder for Guests {
+    fn find(&self, source: &PluginSource) -> Result<Arc<[u8]>, String> {
+        let PluginSource::Named(name) = source else {
+            return Err("there are no files here".to_owned());
+        };
+        let bytes = std::fs::read(guests().join(format!("{name}.wasm")));
+        bytes.map(Arc::from).map_err(|error| error.to_string())
+    }
+}
+
+/// Puts runs of a flow into a place's store, queued: what so many `run --detach` would do.
+fn queue(place: &Place, flow: &str, ids: impl Iterator<Item = String>) {
+    let engine = Engine::new(&EngineConfig::default()).unwrap();
+    let catalogue = Catalogue::new(engine, None);
+    let parsed = Arc::new(flow_file::parse(flow).unwrap().flow);
+    let community = Entitlements::community();
+    let assembled = assemble(&catalogue, parsed, flow.into(), &Guests, community);
+    let assembled: Assembled = assembled.map_err(|errors| errors[0].to_string()).unwrap();
+    let journal = SqliteJournal::open(place.path("store"), &Options::new("the test")).unwrap();
+    let host = Host::new(HostParts {
+        journal: Arc::new(journal),
+        clock: Arc::new(SystemClock::default()),
+        gate: GateConfig::default(),
+        inbox_interval: Duration::from_secs(1),
+    });
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let begun = ids.map(|id| {
+            let (host, assembled) = (host.clone(), assembled.clone());
+            let begin = BeginRun {
+                key: RunKey::in_default(id),
+                input: Document::from(json!({"text": "x"})),
+                session: None,
+            };
+            tokio::spawn(async move { host.begin_detached(&assembled, begin).await })
+        });
+        for begun in begun.collect::<Vec<_>>() {
+            assert!(matches!(begun.await.unwrap().unwrap(), Detached::Queued));
+        }
+    });
+}
+
+#[test]
+fn a_detached_run_is_queued_until_a_host_that_stays_takes_it_up() {
+    let place = Place::new();
+    let answer = place.detach(&echo_flow(), "one");
+    assert_eq!(answer["status"], "queued");
+    assert_eq!(
+        (&answer["new"], &answer["driven_by"]),
+        (&json!(true), &Value::Null)
+    );
+    assert_eq!(place.status("one"), "queued");
+    let listed = place
+        .call(&["runs", "--status", "queued", "--json"])
+        .expect(0);
+    assert_eq!(listed.json()[0]["run"], "one");
+    let alone = ended(&mut place.run_of(&echo_flow(), "one", &["--detach"])).expect(0);
+    assert!(alone.stderr.contains("menagerie serve"), "{}", alone.stderr);
+    assert!(
+        alone.stderr.contains("menagerie resume one"),
+        "{}",
+        alone.stderr
+    );
+
+    let mut serve = Running::serve(&place, &[]);
+    serve.until_said("took", |line| line["run"] == "one");
+    serve.until_said("ended", |line| {
+        line["run"] == "one" && line["status"] == "completed"
+    });
+    // Another comes while it is up: nobody says that nobody is.
+    let second = ended(&mut place.run_of(&echo_flow(), "two", &["--detach"])).expect(0);
+    assert_eq!(second.stderr, "");
+    assert_eq!(second.json()["driven_by"]["name"], "menagerie serve");
+    serve.until_said("ended", |line| line["run"] == "two");
+    // The same again is the same run; another input is another run, which the id cannot stand for.
+    let again = place.detach(&echo_flow(), "two");
+    assert_eq!(
+        (&again["new"], &again["status"]),
+        (&json!(false), &json!("completed"))
+    );
+    let mut other = place.run_of(
+        &echo_flow(),
+        "two",
+        &["--detach", "--input", r#"{"text":"y"}"#],
+    );
+    let other = ended(&mut other);
+    assert_eq!(other.code, Some(2), "{}", other.stderr);
+    assert!(place.entries().values().all(|count| *count == 1));
+    serve.signal("TERM");
+    assert_eq!(serve.ended().code, Some(0));
+}
+
+#[test]
+fn of_two_that_resume_one_run_one_wins_and_the_other_names_the_owner() {
+    let place = Place::new();
+    place.detach(&taking_its_time(), "one");
+    let mut both =
+        [0, 1].map(|_| Running::start(place.menagerie().args(["resume", "one", "--json"])));
+    let mut lost = None;
+    until("one of them is refused", || {
+        lost = both
+            .iter_mut()
+            .position(|one| one.child.try_wait().unwrap().is_some());
+        lost.is_some()
+    });
+    let lost = lost.unwrap();
+    let (owner, refused) = (both[1 - lost].child.id(), both[lost].ended());
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    let named = format!("is being driven by menagerie resume (process {owner})");
+    assert!(refused.stderr.contains(&named), "{}", refused.stderr);
+    assert!(refused.stderr.contains("--take-over"), "{}", refused.stderr);
+    place.until_entered("one");
+    place.call(&["cancel", "one"]).expect(0);
+    assert_eq!(both[1 - lost].ended().code, Some(1));
+    assert_eq!(place.entries().values().sum::<usize>(), 1);
+}
+
+#[test]
+fn a_hung_owner_loses_the_run_is_refused_and_says_who_has_it() {
+    let place = Place::new();
+    let mut hung = Running::start(&mut place.run_of(&backing_off(4_000), "one", &[]));
+    // It waits for its next attempt: nothing is being committed.
+    let backs_off = || {
+        let events = place.call(&["events", "one", "--json"]);
+        events.stdout.contains(r#""step_ended""#)
+    };
+    until("the first attempt has failed", backs_off);
+    hung.signal("STOP");
+    let refused = place.call(&["resume", "one"]);
+    assert_eq!(refused.code, Some(2));
+    assert!(
+        refused.stderr.contains("menagerie run (process"),
+        "{}",
+        refused.stderr
+    );
+    let taken = place
+        .call(&["resume", "one", "--take-over", "--json"])
+        .expect(0)
+        .json();
+    assert_eq!(taken["status"], "completed");
+    assert_eq!(taken["result"]["attempt"], 2, "{taken}");
+
+    hung.signal("CONT");
+    let ended = hung.ended();
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("run one was taken over"),
+        "{}",
+        ended.stderr
+    );
+    place.call(&["doctor", "--store"]).expect(0);
+    assert_eq!(place.status("one"), "completed");
+    // Nothing was lost and nothing was done twice: one entry for each attempt.
+    let entries: Vec<_> = place.entries().into_values().collect();
+    assert_eq!(entries, [1, 1]);
+}
+
+#[test]
+fn a_hung_owner_is_told_who_has_the_run_now() {
+    let place = Place::new();
+    let mut hung = Running::start(&mut place.run_of(&backing_off(3_000), "one", &[]));
+    until("the first attempt has failed", || {
+        place
+            .call(&["events", "one", "--json"])
+            .stdout
+            .contains(r#""step_ended""#)
+    });
+    hung.signal("STOP");
+    // The next owner has it for as long as it takes: its second attempt never comes.
+    let mut next =
+        Running::start(
+            place
+                .menagerie()
+                .args(["resume", "one", "--take-over", "--json"]),
+        );
+    let pid = next.child.id();
+    until("the run has changed hands", || {
+        let shown = place.call(&["show", "one", "--json"]).expect(0).json();
+        shown["driven_by"]["pid"] == pid
+    });
+    next.signal("STOP");
+    hung.signal("CONT");
+    let ended = hung.ended();
+    let named = format!("was taken over by menagerie resume (process {pid})");
+    assert!(ended.stderr.contains(&named), "{}", ended.stderr);
+    next.signal("CONT");
+    assert_eq!(next.ended().code, Some(0));
+    assert_eq!(place.status("one"), "completed");
+}
+
+#[test]
+fn four_hosts_share_a_thousand_runs_and_each_is_done_once() {
+    let place = Place::new();
+    queue(
+        &place,
+        &echo_flow(),
+        (0..1_000).map(|number| format!("run-{number}")),
+    );
+    let mut hosts: Vec<_> = (0..4)
+        .map(|_| Running::serve(&place, &["--runs", "32"]))
+        .collect();
+    until("all are done", || {
+        place
+            .call(&["runs", "--status", "completed", "--limit", "2000", "--json"])
+            .json()
+            .as_array()
+            .is_some_and(|rows| rows.len() == 1_000)
+    });
+    let mut shares = Vec::new();
+    for host in &mut hosts {
+        host.signal("TERM");
+        let ended = host.ended().expect(0);
+        let said = ended
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str::<Value>(line).unwrap());
+        shares.push(said.filter(|line| line["event"] == "ended").count());
+    }
+    println!("shares of the four hosts: {shares:?}");
+    assert_eq!(
+        shares.iter().sum::<usize>(),
+        1_000,
+        "each run is ended by one host"
+    );
+    let entries = place.entries();
+    assert_eq!(entries.len(), 1_000);
+    assert!(
+        entries.values().all(|count| *count == 1),
+        "a step ran twice"
+    );
+    place.call(&["doctor", "--store"]).expect(0);
+}
+
+#[test]
+fn what_a_killed_host_had_in_hand_is_finished_by_another() {
+    let place = Place::new();
+    queue(
+        &place,
+        &echo_flow(),
+        (0..200).map(|number| format!("run-{number}")),
+    );
+    let mut killed = Running::serve(&place, &["--runs", "16"]);
+    for _ in 0..40 {
+        killed.until_said("ended", |_| true);
+    }
+    killed.signal("KILL");
+    killed.ended();
+    // What was committed before the kill must not run again.
+    let events = |id: &str| place.call(&["events", id, "--json"]).stdout;
+    let listed = |status: &str| -> Vec<String> {
+        let command = ["runs", "--status", status, "--limit", "1000", "--json"];
+        let rows = place.call(&command).expect(0).json();
+        let id = |row: &Value| row["run"].as_str().unwrap().to_owned();
+        rows.as_array().unwrap().iter().map(id).collect()
+    };
+    let cut_off = listed("running").into_iter();
+    let mut done: Vec<String> = cut_off
+        .filter(|id| events(id).contains(r#""step_ended""#))
+        .collect();
+    done.extend(listed("completed"));
+    assert!(
+        (40..200).contains(&done.len()),
+        "{} runs were done",
+        done.len()
+    );
+    let before = place.entries();
+    let mut next = Running::serve(&place, &[]);
+    until("all are done", || {
+        place
+            .call(&["runs", "--status", "completed", "--limit", "1000", "--json"])
+            .json()
+            .as_array()
+            .is_some_and(|rows| rows.len() == 200)
+    });
+    next.signal("TERM");
+    next.ended().expect(0);
+    let after = place.entries();
+    for id in &done {
+        let of_run = |entries: &BTreeMap<String, usize>| -> usize {
+            let prefix = format!("{id} ");
+            entries
+                .iter()
+                .filter(|(entry, _)| entry.starts_with(&prefix))
+                .map(|(_, count)| count)
+                .sum()
+        };
+        assert_eq!(
+            of_run(&before),
+            of_run(&after),
+            "{id} was committed and ran again"
+        );
+    }
+    place.call(&["doctor", "--store"]).expect(0);
+}
+
+#[test]
+fn a_host_that_is_told_to_stop_parks_what_runs_and_counts_no_execution() {
+    let place = Place::new();
+    let mut serve = Running::serve(&place, &[]);
+    place.detach(&taking_its_time(), "long");
+    place.until_entered("long");
+    serve.signal("TERM");
+    serve.until_said("stopping", |line| line["signal"] == "SIGTERM");
+    serve.until_said("parked", |line| line["run"] == "long");
+    serve.until_said("stopped", |line| line["parked"] == 1);
+    assert_eq!(serve.ended().code, Some(0));
+    assert_eq!(place.status("long"), "parked");
+    let mut again = Running::serve(&place, &[]);
+    until("it goes on", || {
+        place.entries().values().sum::<usize>() == 2
+    });
+    place.call(&["cancel", "long"]).expect(0);
+    again.until_said("ended", |line| line["status"] == "cancelled");
+    let events = place.call(&["events", "long", "--json"]).stdout;
+    assert!(!events.contains("call_reissued"), "{events}");
+}
+
+#[test]
+fn a_run_beside_a_host_is_paused_let_go_on_and_cancelled() {
+    let place = Place::new();
+    let mut serve = Running::serve(&place, &[]);
+    place.detach(&backing_off(1_500), "one");
+    until("the first attempt has failed", || {
+        place
+            .call(&["events", "one", "--json"])
+            .stdout
+            .contains(r#""step_ended""#)
+    });
+    let asked = Instant::now();
+    place.call(&["pause", "one"]).expect(0);
+    println!(
+        "a pause beside a host took {:?}, the process included",
+        asked.elapsed()
+    );
+    place.until_status("one", "paused");
+    serve.until_said("rests", |line| line["status"] == "paused");
+    let refused = place.call(&["pause", "one"]);
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    place.call(&["unpause", "one"]).expect(0);
+    serve.until_said("ended", |line| {
+        line["run"] == "one" && line["status"] == "completed"
+    });
+    assert_eq!(place.entries().len(), 2);
+
+    place.detach(&taking_its_time(), "two");
+    place.until_entered("two");
+    let asked = Instant::now();
+    place
+        .call(&["cancel", "two", "--reason", "enough"])
+        .expect(0);
+    println!(
+        "a cancel beside a host took {:?}, the process included",
+        asked.elapsed()
+    );
+    serve.until_said("ended", |line| {
+        line["run"] == "two" && line["status"] == "cancelled"
+    });
+    assert_eq!(place.call(&["unpause", "two"]).code, Some(2));
+}
+
+#[test]
+fn a_run_that_nobody_drives_is_paused_and_cancelled_without_its_plugins() {
+    let place = Place::new();
+    place.detach(&taking_its_time(), "one");
+    place.call(&["pause", "one"]).expect(0);
+    assert_eq!(place.status("one"), "paused");
+    // A host finds nothing to do in it.
+    let serve = Running::serve(&place, &[]);
+    place.detach(&echo_flow(), "two");
+    place.until_status("two", "completed");
+    assert!(
+        !place
+            .entries()
+            .keys()
+            .any(|entry| entry.starts_with("one "))
+    );
+    drop(serve);
+    place.call(&["cancel", "one"]).expect(0);
+    assert_eq!(place.status("one"), "cancelled");
+}
+
+#[test]
+fn an_escalation_beside_a_host_is_answered_and_goes_on_there() {
+    let place = Place::new();
+    let mut serve = Running::serve(&place, &[]);
+    let lock = place.write("Cargo.lock", GIT_LOCK);
+    let mut run = place.menagerie();
+    run.arg("run")
+        .arg(review_by_rules())
+        .args(["--id", "git", "--detach"]);
+    ended(run.arg("--input").arg(format!("@{}", lock.display()))).expect(0);
+    serve.until_said("rests", |line| {
+        line["run"] == "git" && line["status"] == "waiting"
+    });
+    let shown = place.call(&["show", "git", "--json"]).expect(0).json();
+    assert_eq!(shown["driven_by"], Value::Null, "nobody holds what waits");
+    place.call(&["answer", "git", "continue"]).expect(0);
+    serve.until_said("ended", |line| {
+        line["run"] == "git" && line["status"] == "completed"
+    });
+}
+
+#[test]
+fn timers_that_came_due_while_nobody_was_there_fire_in_due_order() {
+    let place = Place::new();
+    // Begun in this order, due in the other.
+    let waits = [("slow", 4_000), ("middle", 2_000), ("quick", 500)];
+    let mut serve = Running::serve(&place, &[]);
+    for (id, retry_after) in waits {
+        place.detach(&backing_off(retry_after), id);
+        until("the first attempt has failed", || {
+            place
+                .call(&["events", id, "--json"])
+                .stdout
+                .contains(r#""step_ended""#)
+        });
+        // Of the others, none may be done before the host is killed.
+    }
+    serve.signal("KILL");
+    serve.ended();
+    let open: Vec<_> = ["quick", "middle", "slow"]
+        .into_iter()
+        .filter(|id| place.status(id) == "running")
+        .collect();
+    // By the last of them, all are due.
+    let due = || {
+        let shown = place.call(&["events", "slow", "--json"]).stdout;
+        let failed = shown
+            .lines()
+            .find(|line| line.contains(r#""step_ended""#))
+            .unwrap()
+            .to_owned();
+        let failed: Value = serde_json::from_str(&failed).unwrap();
+        failed["event"]["next"]["retry"]["at"].as_i64()
+    };
+    let due = due().unwrap_or_else(|| {
+        panic!(
+            "no retry in {}",
+            place.call(&["events", "slow", "--json"]).stdout
+        )
+    });
+    until("the last is due", || {
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap();
+        now.as_millis() as i64 > due
+    });
+    // One at a time, so that the order is seen.
+    let mut next = Running::serve(&place, &["--runs", "1"]);
+    let mut order = Vec::new();
+    for _ in &open {
+        let ended = next.until_said("ended", |_| true);
+        order.push(ended["run"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(order, open);
+    assert!(
+        open.len() >= 2,
+        "only {open:?} were open: nothing was shown"
+    );
+}
+
+#[test]
+fn a_damaged_run_is_told_once_and_takes_nobody_down() {
+    let place = Place::new();
+    place.detach(&echo_flow(), "bad");
+    let damage = "import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+db.execute('update events set json = replace(json, \"tiny\", \"tinY\") where seq = 0')
+db.commit()";
+    let python = Command::new("python3")
+        .args(["-c", damage])
+        .arg(place.path("store/journal.db"))
+        .status();
+    assert!(python.unwrap().success());
+    let mut serve = Running::serve(&place, &["--runs", "1"]);
+    let refused = serve.until_said("refused", |line| line["run"] == "bad");
+    assert!(
+        refused["error"]
+            .as_str()
+            .unwrap()
+            .contains("damaged at event 0"),
+        "{refused}"
+    );
+    for number in 0..3 {
+        let id = format!("good-{number}");
+        place.detach(&echo_flow(), &id);
+        serve.until_said("ended", |line| line["run"] == id.as_str());
+    }
+    serve.signal("TERM");
+    let rest = serve.ended().expect(0).stdout;
+    let told = serve
+        .said
+        .iter()
+        .filter(|line| line["event"] == "refused")
+        .count();
+    assert_eq!((told, rest.contains("refused")), (1, false));
+}
+
+#[test]
+fn a_store_whose_path_is_too_long_for_a_socket_is_served_all_the_same() {
+    let mut place = Place::new();
+    let long = format!("store/{}", "a-long-name-".repeat(12));
+    place.data = Some(place.path(&long));
+    std::fs::create_dir_all(place.path("store")).unwrap();
+    let mut serve = Running::start(place.menagerie().args(["serve", "--json"]));
+    let started = serve.until_said("started", |_| true);
+    println!("bell of a store with a long path: {}", started["bell"]);
+    place.detach(&echo_flow(), "one");
+    serve.until_said("ended", |line| line["run"] == "one");
+    serve.signal("INT");
+    assert_eq!(serve.ended().code, Some(0));
+}
+
+#[test]
+fn events_are_followed_beside_the_host_that_makes_them_until_the_run_ends() {
+    let place = Place::new();
+    place.detach(&echo_flow(), "one");
+    let mut follower = Running::start(
+        place
+            .menagerie()
+            .args(["events", "one", "--follow", "--json"]),
+    );
+    let _serve = Running::serve(&place, &[]);
+    let followed = follower.ended().expect(0).stdout;
+    assert!(
+        followed.lines().last().unwrap().contains("run_ended"),
+        "{followed}"
+    );
+    assert_eq!(
+        followed,
+        place.call(&["events", "one", "--json"]).stdout.trim_end()
+    );
+}
+
+#[test]
+fn the_same_run_begun_again_beside_its_owner_waits_for_its_end_there() {
+    let place = Place::new();
+    let mut first = Running::start(&mut place.run_of(&backing_off(1_500), "one", &[]));
+    place.until_entered("one");
+    let second = ended(&mut place.run_of(&backing_off(1_500), "one", &[])).expect(0);
+    assert!(
+        second.stderr.contains("is being driven by menagerie run"),
+        "{}",
+        second.stderr
+    );
+    assert_eq!(second.json()["status"], "completed");
+    assert_eq!(first.ended().expect(0).stdout, second.stdout.trim_end());
+    assert!(place.entries().values().all(|count| *count == 1));
+}
