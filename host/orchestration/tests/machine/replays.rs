@@ -227,6 +227,15 @@ fn steps_that_ended_together_are_told_apart_from_steps_that_did_not() {
     };
     let (one, other) = (both(true), both(false));
     assert_ne!(one.journal, other.journal);
+    let marks = |story: &Story| {
+        let ended = story.journal.iter();
+        let ended = ended.filter(|recorded| matches!(recorded.event, Event::StepEnded { .. }));
+        ended.map(|recorded| recorded.continues).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (marks(&one), marks(&other)),
+        (vec![false, true], vec![false, false])
+    );
     for story in [&one, &other] {
         assert_eq!(told(&story.flow, &story.journal).as_ref(), Ok(&story.run));
     }
