@@ -378,7 +378,7 @@ fn runs_whose_machines_lose_their_power_end_like_undisturbed_ones() {
 }
 
 #[test]
-#[ignore = "takes minutes: cargo test --workspace --test driving -- --ignored"]
+#[ignore = "takes an hour: cargo test --workspace --test driving -- --ignored"]
 fn a_million_runs_whose_hosts_die_end_like_undisturbed_ones() {
     weather(1_000_000..1_250_000, memory);
 }
