@@ -89,11 +89,14 @@ impl LiveView {
 
     /// Leaves what is finished on the screen and takes the rest away.
     pub(crate) fn stop(&self) {
-        let mut steps = self.watcher.steps();
-        for (_, bar) in std::mem::take(&mut *steps) {
-            if !bar.is_finished() {
-                bar.finish_and_clear();
-            }
+        let steps = std::mem::take(&mut *self.watcher.steps());
+        let all_ended = !steps.is_empty() && steps.values().all(ProgressBar::is_finished);
+        for bar in steps.into_values().filter(|bar| !bar.is_finished()) {
+            bar.finish_and_clear();
+        }
+        // The cursor stands behind the last line, unless that was taken away.
+        if self.watcher.bars.is_some() && all_ended {
+            eprintln!();
         }
     }
 }
