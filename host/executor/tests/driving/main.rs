@@ -16,6 +16,7 @@ mod ownership;
 mod random_flows;
 mod replayed_calls;
 mod replaying;
+mod resident;
 mod snapshots;
 mod stores;
 mod storms;
