@@ -1,7 +1,8 @@
 //! Creating, appending, owning, listing.
 
 use menagerie_journal::{
-    Claimed, CommitError, Created, Digest, Error, Page, RunFilter, RunKey, Snapshot, Status,
+    Claimed, CommitError, Created, Digest, Error, Page, RunFilter, RunKey, Snapshot, Status, Timer,
+    Wakes,
 };
 
 use crate::backend::{Backend, claim, content, create, events, new_run, on_both};
@@ -21,6 +22,8 @@ on_both!(
     listing_pages_through_the_newest_first,
     runs_of_another_namespace_are_other_runs,
     a_notice_follows_each_commit,
+    runs_to_drive_are_those_that_are_free_and_awake_by_due_timer_and_mail_first,
+    a_run_is_taken_over_from_the_owner_that_was_seen_and_from_no_other,
     unknown_runs_are_named,
 );
 
@@ -384,6 +387,73 @@ async fn a_notice_follows_each_commit(backend: &dyn Backend) {
         [1, 3]
     );
     assert!(told.iter().all(|notice| notice.run == key));
+}
+
+async fn runs_to_drive_are_those_that_are_free_and_awake_by_due_timer_and_mail_first(
+    backend: &dyn Backend,
+) {
+    let (one, two) = (backend.open("one"), backend.open("two"));
+    let keys =
+        ["plain", "rests", "mail", "late", "early", "owned", "later"].map(RunKey::in_default);
+    for key in &keys {
+        let held = create(&*one, key).await;
+        let timer = |due_at_ms| Timer {
+            due_at_ms,
+            id: "t".to_owned(),
+        };
+        let mut batch = events(&["{}"]);
+        match &*key.run {
+            "rests" | "mail" => {
+                batch.status = Some(Status::unfinished("waiting").resting(Wakes::WithMail));
+            }
+            "late" => batch.timers_set = vec![timer(90)],
+            "early" => {
+                batch.timers_set = vec![timer(50)];
+                batch.status = Some(Status::unfinished("running").resting(Wakes::At(50)));
+            }
+            "later" => batch.status = Some(Status::unfinished("running").resting(Wakes::At(200))),
+            _ => {}
+        }
+        one.commit(&held, 1, batch).await.unwrap();
+        if &*key.run != "owned" {
+            one.release(held).await.unwrap();
+        }
+    }
+    two.put_inbox(&keys[2], "wish", "{}", 1).await.unwrap();
+    let found = two.runnable(100, 10).await.unwrap();
+    let names: Vec<&str> = found.runs.iter().map(|key| &*key.run).collect();
+    assert_eq!(names, ["early", "late", "mail", "plain"]);
+    assert_eq!(found.next_ms, Some(200));
+    assert_eq!(two.runnable(100, 2).await.unwrap().runs, found.runs[..2]);
+    drop(one);
+    assert!(
+        two.runnable(100, 10).await.unwrap().runs.contains(&keys[5]),
+        "its owner is gone"
+    );
+}
+
+async fn a_run_is_taken_over_from_the_owner_that_was_seen_and_from_no_other(backend: &dyn Backend) {
+    let (one, two) = (backend.open("one"), backend.open("two"));
+    let key = RunKey::fresh();
+    let old = create(&*one, &key).await;
+    let seen = two.owner(&key).await.unwrap().unwrap();
+    assert_eq!((seen.epoch, seen.own), (old.epoch(), false));
+    let Claimed::Yours(new) = two.take_over(&key, seen.epoch).await.unwrap() else {
+        panic!("the owner that was seen still had it");
+    };
+    let refused = one.commit(&old, 1, events(&["{}"])).await;
+    assert!(
+        matches!(refused, Err(CommitError::StaleEpoch { .. })),
+        "{refused:?}"
+    );
+    // A third one that saw the first owner does not take it from the second.
+    let late = backend
+        .open("three")
+        .take_over(&key, seen.epoch)
+        .await
+        .unwrap();
+    assert!(matches!(late, Claimed::OwnedBy(owner) if owner.name == "two"));
+    two.commit(&new, 1, events(&["{}"])).await.unwrap();
 }
 
 async fn unknown_runs_are_named(backend: &dyn Backend) {
