@@ -91,14 +91,16 @@ plugin = {{ file = '{}' }}
 
     /// The last end of a step, out of the journal.
     fn step_ended(&self) -> Value {
+        self.steps_ended().pop().unwrap()
+    }
+
+    fn steps_ended(&self) -> Vec<Value> {
         let events = ended(self.command().args(["events", "fetched", "--json"])).expect(0);
         let event = |line: &str| serde_json::from_str::<Value>(line).unwrap()["event"].clone();
-        let mut last = events
-            .stdout
-            .lines()
-            .map(event)
-            .filter(|event| event["type"] == "step_ended");
-        last.next_back().unwrap()
+        let events = events.stdout.lines().map(event);
+        events
+            .filter(|event| event["type"] == "step_ended")
+            .collect()
     }
 }
 
@@ -357,6 +359,11 @@ fn a_call_that_waits_for_its_answer_leaves_the_only_slot_to_another() {
     world.server.wait_for(2);
     world.server.release();
     assert!(running.wait_with_output().unwrap().status.success());
+    // Had the second waited for the slot, the first would have had to give its answer up.
+    for step in world.steps_ended() {
+        let answer = &step["result"]["completed"]["output"]["inline"]["answers"][0];
+        assert_eq!(answer["body"], "at last", "{step}");
+    }
     assert_eq!(world.server.seen().len(), 2);
 }
 
