@@ -70,10 +70,19 @@ fn wrong_operands(name: &str, help: &str) -> Vec<String> {
         .lines()
         .find(|line| line.starts_with("Usage:"))
         .unwrap();
-    let required = usage
-        .split_whitespace()
-        .filter(|word| word.starts_with('<'));
-    required.map(|_| "nobody".to_owned()).collect()
+    // `--label <TEXT>` is asked for with its name.
+    let words: Vec<&str> = usage.split_whitespace().collect();
+    let mut wrong = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        if word.starts_with('<') {
+            let option = words[at - 1]
+                .starts_with("--")
+                .then(|| words[at - 1].to_owned());
+            wrong.extend(option);
+            wrong.push("nobody".to_owned());
+        }
+    }
+    wrong
 }
 
 #[test]

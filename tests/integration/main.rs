@@ -12,8 +12,10 @@ mod doctored;
 mod endings;
 mod endurance;
 mod every_command;
+mod forks;
 mod histories;
 mod hostile_text;
+mod housekeeping;
 #[path = "../support/outside.rs"]
 mod outside;
 mod outside_calls;

@@ -64,6 +64,12 @@ pub(crate) enum Command {
     Resume(ResumeArguments),
     /// Drive every run of the store that has something to do, and stay
     Serve(ServeArguments),
+    /// Note the present state of a run, to go on from it another time
+    Checkpoint(CheckpointArguments),
+    /// List the places of a run to go on from
+    Checkpoints(CheckpointsArguments),
+    /// Go on from a place in a run, as another run
+    Fork(ForkArguments),
     /// End a run
     Cancel(CancelArguments),
     /// Let a run start nothing more until it may go on
@@ -90,6 +96,12 @@ pub(crate) enum Command {
     Build(BuildArguments),
     /// Show what a component is, without running it
     Inspect(InspectArguments),
+    /// Copy the whole store into one file, while runs go on
+    Backup(BackupArguments),
+    /// Make a store out of a backup, in an empty folder
+    Restore(RestoreArguments),
+    /// Remove ended runs past their time and what nothing refers to, while runs go on
+    Vacuum(VacuumArguments),
     /// Show every setting and where its value comes from
     Config(ConfigArguments),
     /// Check that everything the host needs is there
@@ -110,6 +122,12 @@ impl Command {
             Self::Answer(answer) => answer.answer.options().json,
             Self::Runs(runs) => runs.json,
             Self::Show(show) => show.json,
+            Self::Checkpoint(checkpoint) => checkpoint.json,
+            Self::Checkpoints(checkpoints) => checkpoints.json,
+            Self::Fork(fork) => fork.json,
+            Self::Backup(backup) => backup.json,
+            Self::Restore(restore) => restore.json,
+            Self::Vacuum(vacuum) => vacuum.json,
             Self::Events(events) => events.json,
             Self::Replay(replay) => replay.json,
             Self::Check(check) => check.json,
@@ -161,6 +179,12 @@ pub(crate) struct ResumeArguments {
     /// refused
     #[arg(long, requires = "run")]
     pub(crate) take_over: bool,
+    /// Go on from this checkpoint or step instead, as a run that takes this one's place
+    #[arg(long, value_name = "CHECKPOINT|STEP", requires = "run")]
+    pub(crate) from: Option<String>,
+    /// The id of that run
+    #[arg(long, value_name = "KEY", requires = "from")]
+    pub(crate) id: Option<String>,
     /// Print one JSON document a run
     #[arg(long)]
     pub(crate) json: bool,
@@ -189,6 +213,46 @@ pub(crate) struct PauseArguments {
 pub(crate) struct UnpauseArguments {
     /// The run's id, or `last`
     pub(crate) run: String,
+    /// Print one JSON document instead of the report
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckpointArguments {
+    /// The run's id, or `last`
+    pub(crate) run: String,
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) label: String,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CheckpointsArguments {
+    /// The run's id, or `last`
+    pub(crate) run: String,
+    /// Print a JSON list, each with the state of the run there
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ForkArguments {
+    /// The run's id, or `last`; it stays as it is
+    pub(crate) run: String,
+    /// A checkpoint, or a step: right behind its end
+    #[arg(long, value_name = "CHECKPOINT|STEP")]
+    pub(crate) at: String,
+    /// Another input: JSON or @FILE. What no step has written to is replaced for all that is still
+    /// to be done
+    #[arg(long, value_name = "JSON|@FILE")]
+    pub(crate) input: Option<String>,
+    /// The id of the new run: forking again at the same place with the same input is the same run
+    #[arg(long, value_name = "KEY")]
+    pub(crate) id: Option<String>,
     /// Print one JSON document instead of the report
     #[arg(long)]
     pub(crate) json: bool,
@@ -307,6 +371,12 @@ pub(crate) struct RunsArguments {
 pub(crate) struct ShowArguments {
     /// The run's id, or `last`
     pub(crate) run: String,
+    /// Show what happened when, with waits by their cause
+    #[arg(long)]
+    pub(crate) timeline: bool,
+    /// Draw that into a file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["timeline", "json"])]
+    pub(crate) svg: Option<PathBuf>,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
@@ -413,6 +483,47 @@ pub(crate) struct BuildArguments {
 pub(crate) struct InspectArguments {
     /// The component
     pub(crate) file: PathBuf,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackupArguments {
+    /// The file to be made
+    pub(crate) file: PathBuf,
+    /// Replace a file that is there already
+    #[arg(long)]
+    pub(crate) replace: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArguments {
+    /// The backup
+    pub(crate) file: PathBuf,
+    /// Only read the backup and verify all of it
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VacuumArguments {
+    /// Keep ended runs whose last event is no older than this, such as `30d`; all when neither this
+    /// nor --keep-last is given
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) keep: Option<std::time::Duration>,
+    /// Keep the newest so many ended runs
+    #[arg(long, value_name = "N")]
+    pub(crate) keep_last: Option<u64>,
+    /// Only say what would be removed
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,

@@ -14,6 +14,7 @@ mod plugins;
 mod secrets;
 mod settings;
 mod terminal;
+mod timeline;
 
 use std::process::ExitCode;
 
@@ -64,6 +65,13 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Serve(serve) => commands::serve::serve(&settings, serve).await,
         Command::Pause(pause) => commands::steer::pause(&settings, pause).await,
         Command::Unpause(unpause) => commands::steer::unpause(&settings, unpause).await,
+        Command::Checkpoint(checkpoint) => {
+            commands::checkpoint::checkpoint(&settings, checkpoint).await
+        }
+        Command::Checkpoints(checkpoints) => {
+            commands::checkpoint::checkpoints(&settings, checkpoints).await
+        }
+        Command::Fork(fork) => commands::fork::fork(&settings, fork).await,
         Command::Cancel(cancel) => commands::steer::cancel(&settings, cancel).await,
         Command::Answer(answer) => commands::steer::answer(&settings, answer).await,
         Command::Runs(runs) => commands::runs::runs(&settings, runs).await,
@@ -75,6 +83,9 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Schema => commands::check::schema(),
         Command::Build(build) => commands::build::build(build).await,
         Command::Inspect(inspect) => commands::inspect::inspect(&inspect),
+        Command::Backup(backup) => commands::backup::backup(&settings, &backup),
+        Command::Restore(restore) => commands::backup::restore(&settings, &restore),
+        Command::Vacuum(vacuum) => commands::vacuum::vacuum(&settings, &vacuum),
         Command::Config(config) => commands::config::config(&settings, &config),
         Command::Doctor(doctor) => commands::doctor::doctor(&settings, doctor).await,
     }

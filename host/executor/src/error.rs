@@ -68,6 +68,22 @@ pub enum ExecutorError {
         /// What is missing.
         what: String,
     },
+    /// The run has no such place to go on from.
+    #[error("run {run} cannot be forked at `{at}`: {reason}")]
+    NoPlace {
+        /// The run.
+        run: RunKey,
+        /// What was named.
+        at: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The run has ended, and nothing can be added to it.
+    #[error("run {run} has ended: it can be forked at a step or at a checkpoint that it has")]
+    Ended {
+        /// The run.
+        run: RunKey,
+    },
     /// What the machine made cannot be written: a mistake of the host.
     #[error("run {run}: an event cannot be written")]
     Encode {

@@ -46,7 +46,7 @@ pub struct HostParts {
 /// Drives runs. Clones are the same host.
 #[derive(Clone)]
 pub struct Host {
-    around: Surroundings,
+    pub(crate) around: Surroundings,
     look_interval: Duration,
 }
 
@@ -538,7 +538,7 @@ impl Host {
         self.unless_taken_over(key, driver.drive(first).await).await
     }
 
-    async fn load_claimed(
+    pub(crate) async fn load_claimed(
         &self,
         key: &RunKey,
         flow: Arc<Flow>,
@@ -549,6 +549,14 @@ impl Host {
         let clean = store::was_at_rest(&loaded.row.status);
         let run = store::fold(journal, key, flow, loaded).await?;
         Ok((run, known, clean))
+    }
+
+    /// The flow that a run stays on.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub async fn flow(&self, key: &RunKey) -> Result<Arc<Flow>, ExecutorError> {
+        Ok(pinned::flow(&*self.around.journal, key).await?.0)
     }
 
     /// A run as its journal has it, for looking at.

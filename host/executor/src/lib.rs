@@ -8,6 +8,7 @@ mod call_log;
 mod clock;
 mod driver;
 mod error;
+mod forking;
 mod gate;
 mod guest_task;
 mod guests;
@@ -32,6 +33,7 @@ pub use assemble::{
 pub use clock::{Clock, SystemClock, TokioClock};
 pub use driver::Stopped;
 pub use error::ExecutorError;
+pub use forking::{CheckpointNoted, ForkRun, Forked};
 pub use gate::{Gate, GateConfig, GateStatistics, Slot, Ticket};
 pub use guests::{GuestAnswer, GuestReply, GuestUse, Guests};
 pub use held::HeldSlot;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use menagerie_journal::{
-    Batch, Content, Digest, Journal, Loaded, NewEvent, RunKey, Snapshot, Status, StoredEvent,
-    Timer, Wakes,
+    Batch, Checkpoint, Content, Digest, Journal, Loaded, NewEvent, RunKey, Snapshot, Status,
+    StoredEvent, Timer, Wakes,
 };
 use menagerie_orchestration::command::Command;
 use menagerie_orchestration::document::Document;
-use menagerie_orchestration::event::{CallId, Recorded, TimerId};
+use menagerie_orchestration::event::{CallId, Event, Recorded, TimerId};
 use menagerie_orchestration::flow::Flow;
 use menagerie_orchestration::run::{Run, RunStatus, SNAPSHOT_VERSION};
 use menagerie_orchestration::time::Timestamp;
@@ -127,6 +127,22 @@ pub(crate) fn batch(
             json: encoded.text,
             at_ms: u64::try_from(event.at.0).unwrap_or(0),
         });
+        if let Event::Checkpointed {
+            id,
+            label,
+            automatic,
+            ..
+        } = &event.event
+        {
+            // Behind all that was made together: a run goes on from there, never from the middle.
+            batch.checkpoints.push(Checkpoint {
+                id: id.clone(),
+                label: label.clone(),
+                automatic: *automatic,
+                next_seq: run.next_seq(),
+                at_ms: u64::try_from(event.at.0).unwrap_or(0),
+            });
+        }
         let payloads = encoded.payloads.into_iter();
         batch
             .payloads
@@ -139,7 +155,7 @@ pub(crate) fn batch(
     Ok(batch)
 }
 
-fn snapshot(run: &Run) -> Option<Snapshot> {
+pub(crate) fn snapshot(run: &Run) -> Option<Snapshot> {
     let body = run.snapshot().ok()?;
     (body.len() <= LARGEST_SNAPSHOT).then(|| Snapshot {
         state_version: SNAPSHOT_VERSION,

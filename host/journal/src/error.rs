@@ -101,6 +101,28 @@ pub enum Error {
         /// What differs.
         reason: String,
     },
+    /// A vacuum collected a file between its writing and the commit that was to refer to it.
+    #[error("content {digest} was collected while it was being committed; try again")]
+    VanishedContent {
+        /// Its digest.
+        digest: Digest,
+    },
+    /// A file that is no backup, or not a whole one.
+    #[error("the backup {} cannot be used: {reason}", path.display())]
+    BadBackup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Something is where something new was to be made.
+    #[error("{} is there already: {reason}", path.display())]
+    Occupied {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was found, and what to do.
+        reason: String,
+    },
     /// An argument that no store could take.
     #[error("{0}")]
     Invalid(String),

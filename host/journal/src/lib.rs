@@ -30,4 +30,7 @@ pub use record::{
     ForkedFrom, InboxEntry, Message, NewEvent, NewRun, Pin, PinRow, RunKey, RunRow, Snapshot,
     Status, StoredEvent, StoredSnapshot, Timer, Wakes,
 };
-pub use sqlite::{Files, Options, SqliteJournal, SystemFiles};
+pub use sqlite::{
+    BackupReport, Files, Options, Retention, SqliteJournal, SystemFiles, VacuumReport,
+    check_backup, restore,
+};

@@ -5,10 +5,12 @@
 //! processes may open it.
 
 mod append;
+mod backup;
 mod contents;
 mod fault;
 mod files;
 mod fork;
+mod housekeeping;
 mod opening;
 mod orphans;
 mod owners;
@@ -18,6 +20,7 @@ mod rows;
 mod runnable;
 mod schema;
 mod stored;
+mod vacuum;
 mod verify;
 mod writer;
 
@@ -29,6 +32,7 @@ use std::thread::JoinHandle;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
+pub use self::backup::{BackupReport, check_backup, restore};
 use self::contents::Contents;
 use self::fault::Faults;
 pub use self::files::{Files, SystemFiles};
@@ -36,6 +40,7 @@ pub use self::opening::Options;
 use self::opening::{connect, connect_reader, lock_opening, prepare_folder};
 use self::owners::OwnerLock;
 use self::readers::Readers;
+pub use self::vacuum::{Retention, VacuumReport};
 use self::writer::{Prepared, Request, Writer, serve_here};
 use crate::bell::Bells;
 use crate::chain;
@@ -54,6 +59,9 @@ use crate::record::{
 /// Requests that may wait for the writer before those who send more have to wait themselves.
 const REQUESTS_WAITING: usize = 1024;
 
+/// How often a commit of large content is tried when vacuums keep taking its file away.
+const MOST_TRIES: u32 = 8;
+
 /// A store in a folder. What it has claimed is free again when it is dropped or its process dies.
 pub struct SqliteJournal {
     requests: Option<mpsc::Sender<Request>>,
@@ -62,6 +70,7 @@ pub struct SqliteJournal {
     readers: Readers,
     owner: Arc<OwnerLock>,
     bells: Bells,
+    contents: Arc<Contents>,
     faults: Faults,
     notices: broadcast::Sender<Notice>,
     /// Large blobs that this process has made durable, so that their bytes are written once and not
@@ -107,6 +116,7 @@ impl SqliteJournal {
         let writer = Arc::new(Mutex::new(Writer::new(
             connection,
             Arc::clone(&owner),
+            Arc::clone(&contents),
             faults.clone(),
             notices.clone(),
         )));
@@ -122,6 +132,7 @@ impl SqliteJournal {
             readers,
             bells: Bells::new(owner.folder.clone(), owner.id.clone(), &notices),
             owner,
+            contents,
             faults,
             notices,
             durable_blobs: Mutex::default(),
@@ -140,6 +151,34 @@ impl SqliteJournal {
             requests.send(request).await.map_err(|_| Error::Closed)?;
         }
         answered.await.map_err(|_| Error::Closed)?
+    }
+
+    /// Has large content made durable, and then the writer do something that refers to it. Both are
+    /// done again if a vacuum has taken a file away in between.
+    async fn ask_with<T>(
+        &self,
+        run: Option<&NewRun>,
+        namespace: &Arc<str>,
+        contents: &[Content],
+        request: impl Fn(oneshot::Sender<Result<T, CommitError>>) -> Request,
+    ) -> Result<T, CommitError> {
+        let mut tries = 0;
+        loop {
+            if let Some(run) = run {
+                self.put_large_pins(run).await?;
+            }
+            self.put_large(namespace, contents.to_vec()).await?;
+            tries += 1;
+            match self.ask(&request).await {
+                Err(CommitError::Store(Error::VanishedContent { .. })) if tries < MOST_TRIES => {
+                    self.durable_blobs
+                        .lock()
+                        .unwrap_or_else(PoisonError::into_inner)
+                        .clear();
+                }
+                answered => return answered,
+            }
+        }
     }
 
     /// Makes large content durable in files, off the writer's thread and before it hears of it.
@@ -248,18 +287,29 @@ impl Journal for SqliteJournal {
         async move {
             chain::check_new_run(&run)?;
             chain::check_batch(&run.key, &batch)?;
-            self.put_large_pins(&run).await?;
-            self.put_large(&run.key.namespace, large_contents(&batch))
-                .await?;
+            let large = large_contents(&batch);
+            let large_pins = run.pins.iter().any(|pin| pin.content.is_large());
             let prepared = Prepared {
                 bodies: chain::body_digests(&batch.events, 0),
                 batch,
             };
-            self.ask(|answer| Request::Create {
-                pin_set: pin_set(&run),
-                run: Box::new(run),
-                prepared,
-                answer,
+            if large.is_empty() && !large_pins {
+                return self
+                    .ask(|answer| Request::Create {
+                        pin_set: pin_set(&run),
+                        run: Box::new(run),
+                        prepared,
+                        answer,
+                    })
+                    .await;
+            }
+            self.ask_with(Some(&run), &run.key.namespace, &large, |answer| {
+                Request::Create {
+                    pin_set: pin_set(&run),
+                    run: Box::new(run.clone()),
+                    prepared: prepared.clone(),
+                    answer,
+                }
             })
             .await
         }
@@ -276,16 +326,15 @@ impl Journal for SqliteJournal {
             chain::check_new_run(&run)?;
             chain::check_fork(&run, &fork)?;
             chain::check_batch(&run.key, &batch)?;
-            self.put_large(&run.key.namespace, large_contents(&batch))
-                .await?;
+            let large = large_contents(&batch);
             let prepared = Prepared {
                 bodies: chain::body_digests(&batch.events, fork.events),
                 batch,
             };
-            self.ask(|answer| Request::Fork {
-                run: Box::new(run),
-                fork: Box::new(fork),
-                prepared,
+            self.ask_with(None, &run.key.namespace, &large, |answer| Request::Fork {
+                run: Box::new(run.clone()),
+                fork: Box::new(fork.clone()),
+                prepared: prepared.clone(),
                 answer,
             })
             .await
@@ -310,17 +359,28 @@ impl Journal for SqliteJournal {
         let claim = claim.clone();
         async move {
             chain::check_batch(&claim.key, &batch)?;
-            self.put_large(&claim.key.namespace, large_contents(&batch))
-                .await?;
+            let large = large_contents(&batch);
             let prepared = Prepared {
                 bodies: chain::body_digests(&batch.events, expected_seq),
                 batch,
             };
-            self.ask(|answer| Request::Commit {
-                claim,
-                expected_seq,
-                prepared,
-                answer,
+            if large.is_empty() {
+                return self
+                    .ask(|answer| Request::Commit {
+                        claim,
+                        expected_seq,
+                        prepared,
+                        answer,
+                    })
+                    .await;
+            }
+            self.ask_with(None, &claim.key.namespace, &large, |answer| {
+                Request::Commit {
+                    claim: claim.clone(),
+                    expected_seq,
+                    prepared: prepared.clone(),
+                    answer,
+                }
             })
             .await
         }
@@ -338,12 +398,13 @@ impl Journal for SqliteJournal {
                 run: claim.key.clone(),
                 reason,
             })?;
-            self.put_large(&claim.key.namespace, large_answers(&records))
-                .await?;
-            self.ask(|answer| Request::RecordCalls {
-                claim,
-                records,
-                answer,
+            let large = large_answers(&records);
+            self.ask_with(None, &claim.key.namespace, &large, |answer| {
+                Request::RecordCalls {
+                    claim: claim.clone(),
+                    records: records.clone(),
+                    answer,
+                }
             })
             .await
         }

@@ -5,6 +5,8 @@
 
 #[path = "journal/backend.rs"]
 mod backend;
+#[path = "journal/backups.rs"]
+mod backups;
 #[path = "journal/crashes.rs"]
 mod crashes;
 #[path = "journal/damage.rs"]
@@ -19,3 +21,5 @@ mod interleavings;
 mod records;
 #[path = "journal/runs.rs"]
 mod runs;
+#[path = "journal/vacuums.rs"]
+mod vacuums;

@@ -67,6 +67,7 @@ fn flow() -> Arc<Flow> {
             max_decisions: 1_000_000,
             max_concurrent: 10,
             total_timeout: Duration::from_secs(3_600),
+            ..RunLimits::default()
         },
     })
 }

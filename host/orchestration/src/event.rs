@@ -427,6 +427,38 @@ pub enum Event<D = Document> {
         /// Who wanted it.
         by: String,
     },
+    /// The run can be forked here by name: behind whatever was made together with this event.
+    Checkpointed {
+        /// `checkpoint-` and a number, counted from 1.
+        id: String,
+        /// For people.
+        label: String,
+        /// Whether nobody asked for it.
+        automatic: bool,
+        /// Who asked for it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// The events before this one are another run's, and were copied. From here on the run is one of
+    /// its own.
+    RunForked {
+        /// The run's id from here on.
+        run: String,
+        /// The other run.
+        from: String,
+        /// How many of its events were taken over.
+        events: u64,
+        /// What the run is given instead of what the other one was given. Keys of the old input that
+        /// no step has written to are replaced by it, for all that is still to be done; what a
+        /// step has written stays.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        input: Option<D>,
+        /// Whether it takes the other run's place, which is cancelled if it has not ended.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        supersedes: bool,
+        /// Who wanted it.
+        by: String,
+    },
     /// An input could not be acted on.
     InputRefused {
         /// Which.

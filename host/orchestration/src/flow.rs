@@ -3,7 +3,7 @@
 //! [`Flow`] is what [`parse`](crate::flow_file::parse) makes of a flow file. Nothing in here can be
 //! wrong any more, so that the machine need not check it again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use schemars::JsonSchema;
@@ -305,6 +305,27 @@ pub struct RunLimits {
     pub max_concurrent: u32,
     /// How long the run may take, gates and pauses not counted.
     pub total_timeout: Duration,
+    /// Where checkpoints are made without being asked for. Absent in journals of older hosts, which
+    /// made none.
+    #[serde(default, skip_serializing_if = "Checkpoints::is_none")]
+    pub checkpoints: Checkpoints,
+}
+
+/// Where a run makes checkpoints by itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoints {
+    /// After so much of the run's own time, unless nothing has happened meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Duration>,
+    /// After each step of these agents that completes.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub after: BTreeSet<String>,
+}
+
+impl Checkpoints {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl Default for RunLimits {
@@ -314,6 +335,7 @@ impl Default for RunLimits {
             max_decisions: 1_000,
             max_concurrent: 10,
             total_timeout: Duration::from_secs(3_600),
+            checkpoints: Checkpoints::default(),
         }
     }
 }

@@ -41,6 +41,8 @@ pub enum Input {
     TimerFired(TimerId),
     /// The run has a new owner: calls may have been under way when the last one ended.
     Recovered,
+    /// The run goes on from where another one stood.
+    Forked(Box<Forked>),
     /// From a person or another program.
     Wish {
         /// The id in the inbox, or one made up by who asked.
@@ -67,6 +69,23 @@ pub struct Start {
     pub pins: Pins,
 }
 
+/// How a run goes on from where another one stood.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Forked {
+    /// The new run's id.
+    pub run: String,
+    /// The other run.
+    pub from: String,
+    /// How many of its events were taken over.
+    pub events: u64,
+    /// Given instead of the other run's input.
+    pub input: Option<Document>,
+    /// Whether it takes the other run's place.
+    pub supersedes: bool,
+    /// Who wanted it.
+    pub by: String,
+}
+
 /// What somebody wants of a run.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 #[serde(tag = "wish", rename_all = "snake_case")]
@@ -80,6 +99,11 @@ pub enum Wish {
     Pause,
     /// Go on.
     Unpause,
+    /// Note the present state by name.
+    Checkpoint {
+        /// For people.
+        label: String,
+    },
     /// The answer to an escalation.
     Answer {
         /// The step's id; may be left out when only one waits.
@@ -98,6 +122,7 @@ impl Input {
             Self::Decided { call, .. } | Self::StepEnded { call, .. } => format!("call:{call}"),
             Self::TimerFired(timer) => format!("timer:{timer}"),
             Self::Recovered => "recovery".to_owned(),
+            Self::Forked(_) => "fork".to_owned(),
             Self::Wish { id, .. } => format!("inbox:{id}"),
         }
     }

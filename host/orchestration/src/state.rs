@@ -101,6 +101,19 @@ impl State {
         }
     }
 
+    /// Puts another input in the place of the one that the run began with. What steps have written
+    /// stays; a state that is empty, as that of an ended step, stays empty.
+    pub fn replace_input(&mut self, input: &Self) {
+        if self.0.is_empty() {
+            return;
+        }
+        let entries = Arc::make_mut(&mut self.0);
+        entries.retain(|_, entry| entry.writer != StepNo(0));
+        for (key, entry) in input.0.iter() {
+            entries.entry(key.clone()).or_insert_with(|| entry.clone());
+        }
+    }
+
     /// Lays another state over this one.
     pub fn join(&mut self, other: &Self) {
         if Arc::ptr_eq(&self.0, &other.0) {
@@ -199,6 +212,16 @@ mod tests {
     #[test]
     fn an_output_that_is_no_object_has_a_key_of_its_own() {
         assert_eq!(written(1, json!([1])).to_text(), r#"{"other":[1]}"#);
+    }
+
+    #[test]
+    fn another_input_replaces_what_no_step_has_written() {
+        let mut state =
+            State::from_input(&Document::from(json!({"old": 1, "both": 1, "written": 1})));
+        state.write(StepNo(1), "other", &Document::from(json!({"written": 2})));
+        let input = json!({"new": 3, "both": 3, "written": 3});
+        state.replace_input(&State::from_input(&Document::from(input)));
+        assert_eq!(state.to_text(), r#"{"both":3,"new":3,"written":2}"#);
     }
 
     #[test]

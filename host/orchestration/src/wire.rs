@@ -150,7 +150,7 @@ pub fn decode(
 }
 
 /// Every type of event that this host knows.
-pub const KINDS: [&str; 14] = [
+pub const KINDS: [&str; 16] = [
     "run_started",
     "decision_requested",
     "decided",
@@ -164,6 +164,8 @@ pub const KINDS: [&str; 14] = [
     "paused",
     "unpaused",
     "input_refused",
+    "checkpointed",
+    "run_forked",
     "run_ended",
 ];
 
@@ -190,6 +192,8 @@ impl<D> Event<D> {
             Self::Answered { .. } => "answered",
             Self::Paused { .. } => "paused",
             Self::Unpaused { .. } => "unpaused",
+            Self::Checkpointed { .. } => "checkpointed",
+            Self::RunForked { .. } => "run_forked",
             Self::InputRefused { .. } => "input_refused",
             Self::RunEnded { .. } => "run_ended",
         }
@@ -460,6 +464,32 @@ impl<D> MapDocuments<D> for Event<D> {
             },
             Self::Paused { by } => Event::Paused { by: by.clone() },
             Self::Unpaused { by } => Event::Unpaused { by: by.clone() },
+            Self::Checkpointed {
+                id,
+                label,
+                automatic,
+                by,
+            } => Event::Checkpointed {
+                id: id.clone(),
+                label: label.clone(),
+                automatic: *automatic,
+                by: by.clone(),
+            },
+            Self::RunForked {
+                run,
+                from,
+                events,
+                input,
+                supersedes,
+                by,
+            } => Event::RunForked {
+                run: run.clone(),
+                from: from.clone(),
+                events: *events,
+                input: optional(input.as_ref(), f)?,
+                supersedes: *supersedes,
+                by: by.clone(),
+            },
             Self::InputRefused {
                 input,
                 reason,

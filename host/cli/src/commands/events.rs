@@ -141,6 +141,13 @@ pub(crate) fn line(recorded: &Recorded) -> String {
         }
         Event::Paused { by } => format!("paused by {by}"),
         Event::Unpaused { by } => format!("goes on, by {by}"),
+        Event::Checkpointed { id, label, by, .. } => match by {
+            Some(by) => format!("{id}: {label}, by {by}"),
+            None => format!("{id}: {label}"),
+        },
+        Event::RunForked { from, events, .. } => {
+            format!("forked from run {from}, of which the {events} events above are")
+        }
         Event::InputRefused { reason, .. } => format!("an input was refused: {reason}"),
         Event::RunEnded { status, reason, .. } => format!("run {}: {reason}", word(status)),
     };

@@ -6,8 +6,8 @@ use menagerie_executor::{Host, TakeFrom};
 use menagerie_journal::{Page, RunFilter, RunRow, Wakes};
 
 use crate::arguments::ResumeArguments;
-use crate::commands::open;
 use crate::commands::run::drive_on;
+use crate::commands::{fork, open};
 use crate::failure::{FAILED, Failure, INTERRUPTED, WAITING, WRONG_USE};
 use crate::settings::Settings;
 
@@ -21,6 +21,14 @@ pub(crate) async fn resume(
     let host = open::host(settings, "resume")?;
     if let Some(named) = &arguments.run {
         let key = open::run_key(&host, named).await?;
+        if let Some(from) = arguments.from {
+            let place = fork::Place {
+                at: from,
+                id: arguments.id,
+                json: arguments.json,
+            };
+            return fork::rewind(settings, &host, &key, place).await;
+        }
         let from = match arguments.take_over {
             true => TakeFrom::Anybody,
             false => TakeFrom::Nobody,

@@ -1,6 +1,7 @@
 //! `menagerie show`: one run, with everything that it used.
 
 use std::borrow::Cow;
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 
 use menagerie_journal::{Owner, RunKey};
@@ -18,6 +19,7 @@ use crate::settings::Settings;
 use crate::terminal::text::{
     bytes, duration_ms, fuel, instant, microseconds, safe_line, safe_text,
 };
+use crate::timeline::{self, Timeline, svg};
 
 pub(crate) async fn show(
     settings: &Settings,
@@ -27,6 +29,9 @@ pub(crate) async fn show(
     let key = open::run_key(&host, &arguments.run).await?;
     let run = host.load(&key).await?;
     let events = host.events(&key, 0, usize::MAX).await?;
+    if arguments.timeline || arguments.svg.is_some() {
+        return timeline(&key, &run, &events, &arguments);
+    }
     let listed = Listed {
         // Says more of a run that goes on than its events do: whether anybody has begun with it.
         status: host.journal().run(&key).await?.status.text,
@@ -44,6 +49,35 @@ pub(crate) async fn show(
 struct Listed {
     status: Cow<'static, str>,
     owner: Option<Owner>,
+}
+
+/// What happened when: on a terminal with bars, as columns otherwise, or drawn into a file.
+fn timeline(
+    key: &RunKey,
+    run: &Run,
+    events: &[(u64, Recorded)],
+    arguments: &ShowArguments,
+) -> Result<ExitCode, Failure> {
+    let timeline = Timeline::of(events.iter().map(|(_, recorded)| recorded));
+    if let Some(file) = &arguments.svg {
+        let picture = svg(&timeline, &key.to_string(), &run.flow().name);
+        std::fs::write(file, picture).map_err(|error| {
+            Failure::usage(format!("{} cannot be written: {error}", file.display()))
+        })?;
+        eprintln!("drawn: {}", file.display());
+    } else if arguments.json {
+        let totals = timeline::totals(&timeline.run).into_iter();
+        let totals: serde_json::Map<String, Value> = totals
+            .map(|(part, ms)| (part.word().to_owned(), json!(ms)))
+            .collect();
+        println!(
+            "{}",
+            json!({"run": key.to_string(), "totals_ms": totals, "timeline": timeline})
+        );
+    } else {
+        timeline::print(&timeline, std::io::stdout().is_terminal());
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// One attempt, as a row.

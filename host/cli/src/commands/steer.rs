@@ -26,7 +26,7 @@ use crate::settings::Settings;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who wishes, as events name them.
-fn me() -> String {
+pub(crate) fn me() -> String {
     std::env::var("USER")
         .ok()
         .filter(|user| !user.is_empty())
@@ -174,7 +174,7 @@ async fn leave(host: &Host, key: &RunKey, wish: Wish) -> Result<String, Failure>
 
 /// Leaves a wish, and waits until an event says that it was folded in: by the run's owner, or by this
 /// process when there is none.
-async fn have_folded(host: &Host, key: &RunKey, wish: Wish) -> Result<(), Failure> {
+pub(crate) async fn have_folded(host: &Host, key: &RunKey, wish: Wish) -> Result<(), Failure> {
     let mut commits = Commits::of(host);
     let mut from = host.journal().run(key).await?.next_seq;
     let id = leave(host, key, wish).await?;

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
+use super::contents::Contents;
 use super::fault::Trouble;
 use super::owners::OwnerLock;
 use super::read;
-use super::rows::{self, Answer};
+use super::rows::{self, Answer, InFiles};
 use super::writer::Prepared;
 use crate::chain;
 use crate::digest::Digest;
@@ -19,6 +20,7 @@ use crate::record::{CallRecord, NewRun, RunKey};
 /// The writer's memory between transactions: only what cannot change behind its back.
 pub(super) struct Ledger {
     owner: Arc<OwnerLock>,
+    contents: Arc<Contents>,
     /// Heads of runs that this journal has claimed. Under an epoch nobody else appends, so a head is
     /// right as long as the epoch is.
     heads: HashMap<Place, (u64, Committed)>,
@@ -33,9 +35,10 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(owner: Arc<OwnerLock>) -> Self {
+    pub(super) fn new(owner: Arc<OwnerLock>, contents: Arc<Contents>) -> Self {
         Self {
             owner,
+            contents,
             heads: HashMap::new(),
             claimed: HashSet::new(),
             namespaces: HashMap::new(),
@@ -86,7 +89,13 @@ impl Ledger {
             head_hash: chain::genesis(&run.key, &run.input_digest),
         };
         let pins = match &pin_set {
-            Some(digest) => Some(rows::pin(connection, namespace, digest, &run.pins)?),
+            Some(digest) => Some(rows::pin(
+                connection,
+                self.files(&run.key),
+                namespace,
+                digest,
+                &run.pins,
+            )?),
             None => None,
         };
         let claim = self.insert_run(connection, namespace, run, pins, &origin)?;
@@ -193,9 +202,14 @@ impl Ledger {
         self.touched = Some(place);
         let head = rows::insert_events(connection, place, head, prepared)?;
         for payload in &batch.payloads {
-            rows::insert_payload(connection, place, payload)?;
+            rows::insert_payload(connection, self.files(&claim.key), place, payload)?;
         }
-        rows::fold_calls(connection, claim, &batch.call_records)?;
+        rows::fold_calls(
+            connection,
+            self.files(&claim.key),
+            claim,
+            &batch.call_records,
+        )?;
         rows::change_timers(connection, place, &batch.timers_set, &batch.timers_clear)?;
         for message in &batch.messages {
             rows::send(connection, claim, head.next_seq, message)?;
@@ -230,7 +244,7 @@ impl Ledger {
         records: &[CallRecord],
     ) -> Answer<()> {
         rows::check_epoch(connection, claim)?;
-        rows::fold_calls(connection, claim, records)
+        rows::fold_calls(connection, self.files(&claim.key), claim, records)
     }
 
     pub(super) fn claim(
@@ -290,6 +304,13 @@ impl Ledger {
     ) -> Answer<bool> {
         let place = read::place(connection, run)?;
         rows::deliver(connection, place, run, input_id, json, at_ms)
+    }
+
+    fn files<'a>(&'a self, run: &'a RunKey) -> InFiles<'a> {
+        InFiles {
+            contents: &self.contents,
+            namespace: &run.namespace,
+        }
     }
 
     pub(super) fn namespace(

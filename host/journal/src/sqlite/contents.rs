@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use super::fault::Faults;
 use super::files::Files;
@@ -63,7 +64,9 @@ impl Contents {
                 found.push(ContentFile {
                     folder: folder.file_name().to_string_lossy().into_owned(),
                     digest: file.file_name().to_string_lossy().parse().ok(),
+                    path: file.path(),
                     size: metadata.len(),
+                    modified: metadata.modified().ok(),
                 });
             }
         }
@@ -85,6 +88,33 @@ impl Contents {
                 .map_err(failed)?;
         }
         self.files.sync_folder(&folder).map_err(failed)
+    }
+
+    /// Makes sure that content which was put is still there, name and all. Asked within the
+    /// transaction that inserts a row which stands for the file: a vacuum takes files away within
+    /// such transactions too, so it has either seen that row or done so before this.
+    pub(super) fn require(&self, namespace: &str, content: &Content) -> Result<(), Error> {
+        let folder = self.folder_of(namespace);
+        let path = folder.join(content.digest().to_string());
+        let found = std::fs::metadata(&path).ok();
+        if found.is_none_or(|found| found.len() != content.bytes().len() as u64) {
+            return Err(Error::VanishedContent {
+                digest: content.digest(),
+            });
+        }
+        // Somebody else may have put it there again, and not come to syncing its name.
+        let synced = self.files.sync_folder(&folder);
+        synced.map_err(|error| self.faults.io(&folder, error))
+    }
+
+    /// Takes a file away. The caller knows that no row stands for it, and that none will.
+    pub(super) fn remove(&self, file: &ContentFile) -> Result<(), Error> {
+        match self.files.remove_file(&file.path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(self.faults.io(&file.path, error))
+            }
+            _ => Ok(()),
+        }
     }
 
     fn make_durable_folder(&self, folder: &Path) -> std::io::Result<()> {
@@ -141,8 +171,10 @@ pub(super) struct ContentFile {
     pub(super) folder: String,
     /// What it is called by; none for one that was not finished.
     pub(super) digest: Option<Digest>,
+    pub(super) path: PathBuf,
     /// In bytes.
     pub(super) size: u64,
+    pub(super) modified: Option<SystemTime>,
 }
 
 /// The bytes, if they are what their digest says.

@@ -119,6 +119,15 @@ impl Referred {
         Ok(Self(found))
     }
 
+    /// How many files there must be.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn digests(&self) -> impl Iterator<Item = Digest> {
+        self.0.iter().map(|(_, digest)| *digest)
+    }
+
     /// Whether some row stands for the file.
     pub(super) fn has(&self, file: &ContentFile) -> bool {
         let known = |digest| self.0.contains(&(file.folder.clone(), digest));

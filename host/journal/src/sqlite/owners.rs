@@ -86,6 +86,17 @@ impl OwnerLock {
     }
 }
 
+impl OwnerLock {
+    /// Whether no other living process has the store open.
+    pub(super) fn is_alone(&self) -> bool {
+        let Ok(files) = std::fs::read_dir(&self.folder) else {
+            return false;
+        };
+        let mut others = files.flatten().filter(|file| *file.file_name() != *self.id);
+        others.all(|file| !is_locked(&file.path()))
+    }
+}
+
 impl Drop for OwnerLock {
     fn drop(&mut self) {
         // A file that stays behind is unlocked, which means the same.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::contents::Contents;
 use super::fault::Trouble;
 use super::read;
 use super::stored;
@@ -72,13 +73,31 @@ fn in_table(content: &Content) -> Option<&[u8]> {
     (!content.is_large()).then_some(&**content.bytes())
 }
 
+/// The files of a run's namespace, which rows without bytes stand for.
+#[derive(Clone, Copy)]
+pub(super) struct InFiles<'a> {
+    pub(super) contents: &'a Contents,
+    pub(super) namespace: &'a str,
+}
+
+impl InFiles<'_> {
+    /// A row was inserted for the content: if it stands for a file, that must be there.
+    fn require(&self, content: &Content) -> Answer<()> {
+        if content.is_large() {
+            self.contents.require(self.namespace, content)?;
+        }
+        Ok(())
+    }
+}
+
 /// Content that is there already stays.
 pub(super) fn insert_payload(
     connection: &Connection,
+    files: InFiles<'_>,
     place: Place,
     payload: &Content,
-) -> rusqlite::Result<()> {
-    connection
+) -> Answer<()> {
+    let inserted = connection
         .prepare_cached(
             "INSERT INTO payloads (namespace, run, digest, size, bytes) VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT DO NOTHING",
@@ -90,16 +109,20 @@ pub(super) fn insert_payload(
             payload.bytes().len() as i64,
             in_table(payload),
         ])?;
-    Ok(())
+    match inserted {
+        0 => Ok(()),
+        _ => files.require(payload),
+    }
 }
 
 /// The number of the set of pins, which is written when no run had it before.
 pub(super) fn pin(
     connection: &Connection,
+    files: InFiles<'_>,
     namespace: i64,
     set: &Digest,
     pins: &[Pin],
-) -> rusqlite::Result<i64> {
+) -> Answer<i64> {
     let existing = connection
         .prepare_cached("SELECT pin_set FROM pin_sets WHERE namespace = ?1 AND digest = ?2")?
         .query_row(params![namespace, set.as_bytes()], |row| row.get(0))
@@ -114,7 +137,7 @@ pub(super) fn pin(
     let pin_set = connection.last_insert_rowid();
     for pin in pins {
         let digest = pin.content.digest();
-        connection.execute(
+        let inserted = connection.execute(
             "INSERT INTO blobs (namespace, digest, size, bytes) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
             params![
                 namespace,
@@ -123,6 +146,9 @@ pub(super) fn pin(
                 in_table(&pin.content),
             ],
         )?;
+        if inserted > 0 {
+            files.require(&pin.content)?;
+        }
         connection.execute(
             "INSERT INTO pins (namespace, pin_set, name, digest) VALUES (?1, ?2, ?3, ?4)",
             params![namespace, pin_set, pin.name, digest.as_bytes()],
@@ -134,6 +160,7 @@ pub(super) fn pin(
 /// Writes to the call log what its rules allow.
 pub(super) fn fold_calls(
     connection: &Connection,
+    files: InFiles<'_>,
     claim: &Claim,
     records: &[CallRecord],
 ) -> Answer<()> {
@@ -142,6 +169,9 @@ pub(super) fn fold_calls(
         match call_log::judge(&claim.key, existing, record)? {
             Change::Nothing => {}
             Change::Intend | Change::Answer => write_call(connection, claim.place, record)?,
+        }
+        if let CallRecord::Record { answer, .. } = record {
+            files.require(answer)?;
         }
     }
     Ok(())

@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::append::Ledger;
+use super::contents::Contents;
 use super::fault::{Faults, Trouble};
 use super::owners::OwnerLock;
 use crate::crash::crash_point;
@@ -26,6 +27,7 @@ use crate::record::{Batch, CallRecord, Fork, NewRun, RunKey};
 const LARGEST_GROUP: usize = 256;
 
 /// A batch with all that can be computed before the writer sees it.
+#[derive(Clone)]
 pub(super) struct Prepared {
     pub(super) batch: Batch,
     pub(super) bodies: Vec<Digest>,
@@ -128,12 +130,13 @@ impl Writer {
     pub(super) fn new(
         connection: Connection,
         owner: Arc<OwnerLock>,
+        contents: Arc<Contents>,
         faults: Faults,
         notices: broadcast::Sender<Notice>,
     ) -> Self {
         Self {
             connection,
-            ledger: Ledger::new(owner),
+            ledger: Ledger::new(owner, contents),
             faults,
             notices,
         }

@@ -169,6 +169,21 @@ pub(super) struct FlowDocument {
     pub(super) aggregators: BTreeMap<Located<Name>, PluginDocument>,
     /// Bounds on the run as a whole.
     pub(super) limits: Option<RunLimitsDocument>,
+    /// Where the run makes checkpoints by itself. One can be asked for at any time.
+    #[serde(default)]
+    pub(super) checkpoints: CheckpointsDocument,
+}
+
+/// Where a run makes checkpoints by itself.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CheckpointsDocument {
+    /// After so much of the run's own time, unless nothing has happened meanwhile.
+    #[schemars(extend("default" = "300s"))]
+    pub(super) every: Option<Located<DurationText>>,
+    /// After each step of these agents that completes.
+    #[serde(default)]
+    pub(super) after: Vec<Located<Name>>,
 }
 
 /// A table whose keys are names.

@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::file_types::{
-    AgentDocument, AnyTable, CallLimitsDocument, DurationText, FailurePolicy, FlowDocument,
-    InputDocument, Located, Name, PluginDocument, PluginReference, RetryDocument,
+    AgentDocument, AnyTable, CallLimitsDocument, CheckpointsDocument, DurationText, FailurePolicy,
+    FlowDocument, InputDocument, Located, Name, PluginDocument, PluginReference, RetryDocument,
     RunLimitsDocument, Size,
 };
 use super::position::{Problems, Words};
@@ -19,8 +19,8 @@ use super::words::quoted;
 use super::{input, relations};
 use crate::document::Document;
 use crate::flow::{
-    AgentSpec, CallLimits, Flow, Grants, InputSpec, OnFailure, PluginSource, PluginUse,
-    RetryPolicy, RunLimits,
+    AgentSpec, CallLimits, Checkpoints, Flow, Grants, InputSpec, OnFailure, PluginSource,
+    PluginUse, RetryPolicy, RunLimits,
 };
 
 /// No attempt and no run is given more; a longer one is a slip of the pen.
@@ -30,6 +30,8 @@ const MOST_MEMORY: u64 = 64 << 30;
 /// The most bytes that any other meter lets pass.
 const MOST_BYTES: u64 = 16 << 30;
 /// How long one attempt may take.
+/// The longest that a run goes on without a place to go on from once more.
+const DEFAULT_CHECKPOINTS_EVERY: Duration = Duration::from_secs(300);
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(300);
 /// How many steps of one agent may run at once.
 const DEFAULT_MAX_LOAD: u32 = 3;
@@ -69,9 +71,10 @@ pub(super) fn flow(document: &FlowDocument, root: &Node, problems: &mut Problems
                 (name.to_string(), reader.plugin(&pointer, plugin))
             })
             .collect::<BTreeMap<_, _>>(),
-        limits: match &document.limits {
-            Some(limits) => reader.run_limits(limits),
-            None => RunLimits::default(),
+        limits: {
+            let none = RunLimitsDocument::default();
+            let limits = document.limits.as_ref().unwrap_or(&none);
+            reader.run_limits(limits, &document.checkpoints)
         },
     }
 }
@@ -227,7 +230,18 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn run_limits(&mut self, limits: &RunLimitsDocument) -> RunLimits {
+    fn run_limits(
+        &mut self,
+        limits: &RunLimitsDocument,
+        checkpoints: &CheckpointsDocument,
+    ) -> RunLimits {
+        "checkpoints".clone_into(&mut self.table);
+        let every = self.duration("every", checkpoints.every.as_ref());
+        let after = checkpoints.after.iter().map(|name| name.to_string());
+        let checkpoints = Checkpoints {
+            every: every.or(Some(DEFAULT_CHECKPOINTS_EVERY)),
+            after: after.collect(),
+        };
         "limits".clone_into(&mut self.table);
         let default = RunLimits::default();
         RunLimits {
@@ -237,6 +251,7 @@ impl Reader<'_, '_> {
             total_timeout: self
                 .duration("total_timeout", limits.total_timeout.as_ref())
                 .unwrap_or(default.total_timeout),
+            checkpoints,
         }
     }
 

@@ -48,6 +48,10 @@ pub(super) fn check(document: &FlowDocument, problems: &mut Problems<'_>) {
             fallback.add(name, target);
         }
     }
+    each_once("checkpoints.after", &document.checkpoints.after, problems);
+    for target in &document.checkpoints.after {
+        check_known("checkpoints.after", target, &agents, problems);
+    }
     after.report_cycles(
         "after",
         &agents,

@@ -122,6 +122,8 @@ fn subject(event: &Event) -> (String, String) {
         | Event::Paused { .. }
         | Event::Unpaused { .. }
         | Event::InputRefused { .. }
+        | Event::Checkpointed { .. }
+        | Event::RunForked { .. }
         | Event::RunEnded { .. } => (String::new(), String::new()),
     }
 }

@@ -8,7 +8,7 @@ use crate::event::{
 };
 use crate::failure::Failure;
 use crate::flow::RunLimits;
-use crate::input::{Input, Start, Wish};
+use crate::input::{Forked, Input, Start, Wish};
 use crate::run::{Run, RunStatus};
 
 /// What an event came from.
@@ -29,6 +29,7 @@ enum Cause<'text> {
     Call(CallId),
     Timer(TimerId),
     Recovery,
+    Fork,
     Inbox(&'text str),
     Unknown,
 }
@@ -38,6 +39,7 @@ impl<'text> Cause<'text> {
         let named = match text.split_once(':') {
             None if text == "start" => Some(Self::Start),
             None if text == "recovery" => Some(Self::Recovery),
+            None if text == "fork" => Some(Self::Fork),
             Some(("call", id)) => CallId::named(id).map(Self::Call),
             Some(("timer", id)) => TimerId::named(id).map(Self::Timer),
             Some(("inbox", id)) => Some(Self::Inbox(id)),
@@ -53,7 +55,12 @@ pub(super) fn source(recorded: &Recorded) -> Source {
     let cause = Cause::named(&recorded.cause);
     let input = match (&recorded.event, cause) {
         (
-            Event::DecisionRequested { .. } | Event::StepSkipped { .. } | Event::Escalated { .. },
+            Event::DecisionRequested { .. }
+            | Event::StepSkipped { .. }
+            | Event::Escalated { .. }
+            | Event::Checkpointed {
+                automatic: true, ..
+            },
             _,
         ) => {
             return Source::State;
@@ -93,6 +100,24 @@ pub(super) fn source(recorded: &Recorded) -> Source {
             Cause::Recovery,
         ) => Input::Recovered,
         (Event::CallRetried { .. }, Cause::Timer(id)) => Input::TimerFired(id),
+        (
+            Event::RunForked {
+                run,
+                from,
+                events,
+                input,
+                supersedes,
+                by,
+            },
+            Cause::Fork,
+        ) => Input::Forked(Box::new(Forked {
+            run: run.clone(),
+            from: from.clone(),
+            events: *events,
+            input: input.clone(),
+            supersedes: *supersedes,
+            by: by.clone(),
+        })),
         (Event::InputRefused { answer: None, .. }, Cause::Inbox(_)) => return Source::Fact,
         (event, Cause::Inbox(id)) => match wish_of(event) {
             Some((by, wish)) => Input::Wish {
@@ -187,6 +212,12 @@ fn wish_of(event: &Event) -> Option<(String, Wish)> {
     Some(match event {
         Event::Paused { by } => (by.clone(), Wish::Pause),
         Event::Unpaused { by } => (by.clone(), Wish::Unpause),
+        Event::Checkpointed { label, by, .. } => (
+            by.clone()?,
+            Wish::Checkpoint {
+                label: label.clone(),
+            },
+        ),
         Event::Answered { id, answer, by, .. } => (
             by.clone(),
             Wish::Answer {
@@ -229,7 +260,8 @@ pub(super) fn idle(cause: &str, run: &Run) -> Option<Input> {
                 _ => Wish::Unpause,
             },
         },
-        Cause::Unknown => return None,
+        // A fork always makes an event.
+        Cause::Fork | Cause::Unknown => return None,
     })
 }
 
@@ -271,6 +303,18 @@ pub fn facts(event: &Event) -> &'static [&'static str] {
         Event::StepEnded { .. } => &["/at", "/continues", "/result", "/context", "/call", "/log"],
         Event::Answered { .. } => &["/at", "/continues", "/cause", "/answer", "/by"],
         Event::Paused { .. } | Event::Unpaused { .. } => &["/at", "/continues", "/cause", "/by"],
+        Event::Checkpointed {
+            automatic: false, ..
+        } => &["/at", "/continues", "/cause", "/label", "/by"],
+        Event::RunForked { .. } => &[
+            "/at",
+            "/run",
+            "/from",
+            "/events",
+            "/input",
+            "/supersedes",
+            "/by",
+        ],
         Event::InputRefused { .. } => &["/at", "/continues", "/by", "/step", "/answer"],
         Event::RunEnded {
             status: EndStatus::Cancelled,
@@ -280,6 +324,7 @@ pub fn facts(event: &Event) -> &'static [&'static str] {
         Event::DecisionRequested { .. }
         | Event::StepSkipped { .. }
         | Event::Escalated { .. }
+        | Event::Checkpointed { .. }
         | Event::RunEnded { .. } => &["/at", "/cause"],
     }
 }

@@ -27,7 +27,10 @@ impl Run {
     /// for damage before they are folded, and a fold must not fail.
     pub fn apply(&mut self, recorded: &Recorded) {
         let at = recorded.at;
-        self.spend(at);
+        // Between the other run's last event and the fork nothing of either was under way.
+        if !matches!(recorded.event, Event::RunForked { .. }) {
+            self.spend(at);
+        }
         if let Some(entry) = HistoryEntry::of(self.data.next_seq, recorded) {
             self.note(entry);
         }
@@ -87,6 +90,8 @@ impl Run {
                 self.data.reissued_in_pause = false;
             }
             Event::InputRefused { .. } => {}
+            Event::Checkpointed { .. } => self.note_checkpoint(),
+            Event::RunForked { run, input, .. } => self.become_fork(run, input.as_ref()),
             Event::RunEnded {
                 status,
                 reason,
@@ -469,7 +474,9 @@ impl Run {
                         Arc::make_mut(&mut record.context).extend(kept);
                     }
                 }
+                let (agent, id) = (step.agent.clone(), step.id.clone());
                 self.finish(no, StepStatus::Completed, at);
+                self.want_checkpoint(&agent, &id);
             }
             StepResult::Failed(failure) => {
                 data.failed_attempts += 1;

@@ -10,6 +10,7 @@
 //! changes anything. Only `apply` does.
 
 mod apply;
+mod checkpoints;
 mod outstanding;
 mod react;
 mod settle;
@@ -141,6 +142,18 @@ struct AgentRecord {
     context: OwnContext,
 }
 
+/// Checkpoints made, and what the next automatic one waits for.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct CheckpointState {
+    made: u32,
+    /// The run's own time at the last one.
+    at: Duration,
+    /// Events up to the last one.
+    next_seq: u64,
+    /// The step behind which one is due.
+    due_after: Option<String>,
+}
+
 /// How much of the run's time is spent; gates and pauses are not counted.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Spent {
@@ -202,6 +215,9 @@ struct RunData {
     waking: Option<Waking>,
     current_step: Option<(String, Option<f64>)>,
     ended_since_decision: Vec<StepNo>,
+    /// Where checkpoints stand.
+    #[serde(default)]
+    checkpoints: CheckpointState,
     paused: bool,
     /// Calls were issued again during this pause: none of them can have begun since.
     reissued_in_pause: bool,

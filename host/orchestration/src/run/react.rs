@@ -46,6 +46,7 @@ impl Run {
             } => self.on_step_ended(*call, result, context, facts, log.as_ref(), now),
             Input::TimerFired(timer) => self.on_timer(*timer, now),
             Input::Recovered => self.on_recovered(now),
+            Input::Forked(forked) => vec![Self::forked(forked)],
             Input::Wish { id, by, wish } => self.on_wish(id, by, wish),
         }
     }
@@ -391,6 +392,9 @@ impl Run {
             Wish::Pause if !self.data.paused => vec![Event::Paused { by: by.to_owned() }],
             Wish::Unpause if self.data.paused => vec![Event::Unpaused { by: by.to_owned() }],
             Wish::Pause | Wish::Unpause => Vec::new(),
+            Wish::Checkpoint { label } => {
+                vec![self.checkpoint(label.clone(), Some(by.to_owned()))]
+            }
             Wish::Answer { step, answer } => match self.answerable(step.as_deref(), answer) {
                 Ok(no) => self.answered(no, answer, by),
                 Err(refusal) => vec![Event::InputRefused {

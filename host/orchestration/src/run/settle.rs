@@ -14,6 +14,9 @@ impl Run {
         if data.input.is_none() || data.end.is_some() {
             return None;
         }
+        if let Some(checkpoint) = self.due_checkpoint(now) {
+            return Some(checkpoint);
+        }
         if let Some(step) = data.due.first().and_then(|no| data.steps.get(no)) {
             return Some(due_event(step));
         }

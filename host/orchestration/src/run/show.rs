@@ -1,5 +1,7 @@
 //! What can be read off a run, by its strategy and by everybody else.
 
+use std::collections::BTreeMap;
+
 use super::step::{Step, StepStatus};
 use super::{AgentRecord, Collision, Ended, Run, RunStatus};
 use crate::document::Document;
@@ -117,6 +119,16 @@ impl Run {
     #[must_use]
     pub fn collisions(&self) -> &[Collision] {
         &self.data.collisions
+    }
+
+    /// What each agent keeps from step to step.
+    #[must_use]
+    pub fn agent_contexts(&self) -> BTreeMap<&str, &BTreeMap<String, Document>> {
+        let agents = self.data.agents.iter();
+        agents
+            .map(|(name, record)| (&**name, &*record.context))
+            .filter(|(_, context)| !context.is_empty())
+            .collect()
     }
 
     /// Decisions asked for so far.

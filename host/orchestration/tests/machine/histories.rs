@@ -18,7 +18,7 @@ use menagerie_orchestration::document::Document;
 use menagerie_orchestration::event::{Answer, Event};
 use menagerie_orchestration::flow_file;
 use menagerie_orchestration::history_file::{HistoryError, HistoryFile};
-use menagerie_orchestration::input::{Input, Wish};
+use menagerie_orchestration::input::{Forked, Input, Wish};
 use menagerie_orchestration::replay::Replay;
 use menagerie_orchestration::run::Run;
 use menagerie_orchestration::wire;
@@ -265,6 +265,18 @@ const FEATURES: &[(&str, &str, &str, Tells)] = &[
         "",
         pause,
     ),
+    (
+        "checkpoints",
+        "checkpoints on demand, by time and behind a step",
+        "[checkpoints]\nevery = \"1m\"\nafter = [\"b\"]\n",
+        checkpoints,
+    ),
+    (
+        "fork",
+        "a run that goes on from where another one stood, with another input",
+        "",
+        fork,
+    ),
     ("cancel", "a cancelled run", "", cancel),
     ("total-timeout", "a run whose time is up", "", total_timeout),
     (
@@ -483,6 +495,36 @@ fn pause(story: &mut Story) {
     story.later(50).completes("one", json!({}));
     story.advance(&[Input::Recovered]);
     story.later(1_000).wish(Wish::Unpause);
+    story.completes("two", json!({}));
+    story.decides(plan().end("completed"));
+}
+
+fn checkpoints(story: &mut Story) {
+    story.decides(plan().route("one", "a").route("two", "b").wake_any());
+    story.wish(Wish::Checkpoint {
+        label: "by hand".to_owned(),
+    });
+    story.completes("two", json!({}));
+    story.decides(plan());
+    story.later(60_000).advance(&[]);
+    story.completes("one", json!({}));
+    story.decides(plan().end("completed"));
+}
+
+fn fork(story: &mut Story) {
+    story.decides(plan().route("one", "a"));
+    story.completes("one", json!({"k": 1}));
+    let events = story.journal.len() as u64;
+    story.later(1_000_000);
+    story.advance(&[Input::Forked(Box::new(Forked {
+        run: "run-2".to_owned(),
+        from: "run-1".to_owned(),
+        events,
+        input: Some(Document::from(json!({"question": 2}))),
+        supersedes: true,
+        by: "somebody".to_owned(),
+    }))]);
+    story.decides(plan().route("two", "b"));
     story.completes("two", json!({}));
     story.decides(plan().end("completed"));
 }

@@ -9,6 +9,7 @@ mod decisions;
 mod escalations;
 mod failures;
 mod flows;
+mod forks;
 mod histories;
 mod invariants;
 mod joins;

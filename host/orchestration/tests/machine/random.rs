@@ -65,6 +65,8 @@ pub(crate) fn small_flow(max_steps: u32) -> Flow {
             limits.max_steps = max_steps;
             limits.max_concurrent = 2;
             limits.total_timeout = Duration::from_secs(100_000);
+            limits.checkpoints.every = Some(Duration::from_millis(40));
+            limits.checkpoints.after = ["b".to_owned()].into();
         });
     for agent in &mut flow.agents {
         agent.retry.max_retries = 2;
@@ -238,6 +240,7 @@ fn wish() -> impl Strategy<Value = Wish> {
             .prop_map(|(step, answer)| Wish::Answer { step, answer }),
         4 => Just(Wish::Pause),
         6 => Just(Wish::Unpause),
+        2 => Just(Wish::Checkpoint { label: "here".to_owned() }),
         1 => Just(Wish::Cancel { reason: "enough".to_owned() }),
     ]
 }
@@ -399,6 +402,8 @@ impl Wild {
                 Event::Answered { .. }
                     | Event::Paused { .. }
                     | Event::Unpaused { .. }
+                    | Event::Checkpointed { .. }
+                    | Event::RunForked { .. }
                     | Event::InputRefused { .. }
                     | Event::CallReissued { .. }
                     | Event::DecisionFailed { .. }

@@ -408,6 +408,8 @@ pub(crate) fn line(event: &Event) -> String {
         }
         Event::Paused { .. } => "paused".to_owned(),
         Event::Unpaused { .. } => "unpaused".to_owned(),
+        Event::Checkpointed { id, .. } => id.clone(),
+        Event::RunForked { run, .. } => format!("forked as {run}"),
         Event::InputRefused { reason, .. } => format!("refused: {reason}"),
         Event::RunEnded { status, .. } => format!("run {status:?}").to_lowercase(),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::{InputProblem, ParsedFlow, PluginUseRef, check_input, parse, schema};
-use crate::flow::{CallLimits, OnFailure, PluginSource, RetryPolicy, RunLimits};
+use crate::flow::{CallLimits, Checkpoints, OnFailure, PluginSource, RetryPolicy, RunLimits};
 
 /// Every key that there is.
 pub(super) const WHOLE: &str = r#"name = "review"
@@ -53,6 +53,10 @@ max_steps = 50
 max_decisions = 60
 max_concurrent = 2
 total_timeout = "2h"
+
+[checkpoints]
+every = "1m"
+after = ["zebra"]
 "#;
 
 const LEAST: &str = "name = \"f\"\n[agents.a]\nplugin = \"p\"\n";
@@ -134,6 +138,10 @@ fn every_key_reaches_the_flow() {
             max_decisions: 60,
             max_concurrent: 2,
             total_timeout: Duration::from_secs(7_200),
+            checkpoints: Checkpoints {
+                every: Some(Duration::from_secs(60)),
+                after: ["zebra".to_owned()].into(),
+            },
         }
     );
 }

@@ -1,0 +1,380 @@
+//! Owns the removal of what nobody needs: ended runs past their time, and all that nothing refers to.
+//!
+//! # Beside running hosts
+//!
+//! Rows are looked for and removed within transactions that hold SQLite's write lock, so whatever
+//! somebody else commits, he commits before such a transaction or after it. There are three things
+//! that he may rely on and that may be gone then:
+//!
+//! - **A run.** Only one that has ended is removed, and only if nobody living owns it; both are asked
+//!   within the removing transaction. Whoever commits to it later finds no run. Its number is never
+//!   given again (`removed_runs`), so that no number remembered elsewhere means another run.
+//! - **Pins and blobs.** A run that is created looks for its set of pins, and inserts what is missing,
+//!   in one transaction. After ours there is no set, so it inserts all of it.
+//! - **A file.** It is written before the transaction that refers to it, and that is where another
+//!   process can be now. So a file is taken away within a transaction that has looked for rows once
+//!   more; and whoever inserts a row that stands for a file makes sure, within his own, that the
+//!   file is there ([`Contents::require`]). One of the two transactions is first. If it is his, we
+//!   see the row; if it is ours, he misses the file, and writes it again before he tries again. A
+//!   file that was not finished belongs to nobody after an hour; should its writer still live, its
+//!   renaming fails, and nothing is lost.
+//!
+//! # Killed at any point
+//!
+//! A run goes in one transaction from `runs` to `removed_runs`, and its other rows follow in small
+//! ones, so that nobody waits long for the write lock. What a kill leaves is listed there or nothing
+//! refers to it, and the next vacuum collects it.
+//!
+//! # Back to the file system
+//!
+//! `VACUUM` would write the whole store anew under one write lock, and hosts beside it would give up
+//! waiting. Stores are therefore made with incremental vacuuming: some pages at a time are moved to
+//! the front and cut off, which costs a map page now and then when the file grows. A store without
+//! it gets it by one `VACUUM`, if no other process has it open.
+
+use std::time::{Duration, SystemTime};
+
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+
+use super::SqliteJournal;
+use super::contents::{ContentFile, Contents, folder_name};
+
+use super::housekeeping;
+use super::opening::{Options, connect};
+use super::orphans::{self, Referred, TABLES_OF_RUNS, UNUSED_BLOBS, UNUSED_PIN_SETS};
+use super::owners::OwnerLock;
+use super::read::Answer;
+use crate::crash::crash_point;
+use crate::error::Error;
+use crate::record::RunKey;
+
+/// Runs, or rows of runs, removed in one transaction.
+const ROWS_AT_ONCE: usize = 1_000;
+/// Files removed in one transaction.
+const FILES_AT_ONCE: usize = 64;
+/// Pages given back in one transaction.
+const PAGES_AT_ONCE: u32 = 256;
+/// A file that was not finished within that time will not be.
+const UNFINISHED_FOR: Duration = Duration::from_secs(3_600);
+
+/// Which ended runs are kept. Unfinished ones always are, and so are ended children of unfinished
+/// runs and runs that somebody still owns. Without any bound all are kept.
+#[derive(Debug, Clone, Default)]
+pub struct Retention {
+    /// Those whose last event is not older than this instant, in milliseconds since the Unix epoch.
+    pub since_ms: Option<u64>,
+    /// The newest so many, by their last event.
+    pub last: Option<u64>,
+}
+
+/// What a vacuum removed, or would remove.
+#[derive(Debug, Clone, Default)]
+pub struct VacuumReport {
+    /// The runs.
+    pub runs: Vec<RunKey>,
+    /// Contents of pins that no run stays on any more.
+    pub blobs: u64,
+    /// Content files that nothing referred to, and ones that were not finished.
+    pub files: u64,
+    /// Their size, in bytes.
+    pub file_bytes: u64,
+    /// The database's size before, in bytes.
+    pub database_before: u64,
+    /// And after.
+    pub database_after: u64,
+    /// Free pages that stay within the database, in bytes: it was made without incremental vacuuming
+    /// and is open elsewhere.
+    pub free_bytes: u64,
+}
+
+impl SqliteJournal {
+    /// Removes ended runs past their time, and everything that nothing refers to. Blocks on the disk;
+    /// other processes go on meanwhile. With `dry_run` it only says what it would remove at once:
+    /// not what becomes free with the runs.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written, or a backup goes on for too long.
+    pub fn vacuum(&self, retention: &Retention, dry_run: bool) -> Result<VacuumReport, Error> {
+        let folder = &self.faults.folder;
+        let _alone = housekeeping::lock(folder, &self.faults)?;
+        let options = Options {
+            busy_timeout: self.faults.busy_timeout,
+            ..Options::new("vacuum")
+        };
+        let path = folder.join("journal.db");
+        let mut vacuum = Vacuum {
+            connection: connect(&path, &options, &self.faults)?,
+            contents: &self.contents,
+            owner: &self.owner,
+            report: VacuumReport::default(),
+        };
+        let done = vacuum.run(retention, dry_run);
+        done.map_err(|trouble| self.faults.settle::<Error>("vacuuming", trouble))?;
+        Ok(vacuum.report)
+    }
+}
+
+struct Vacuum<'store> {
+    connection: Connection,
+    contents: &'store Contents,
+    owner: &'store OwnerLock,
+    report: VacuumReport,
+}
+
+impl Vacuum<'_> {
+    fn run(&mut self, retention: &Retention, dry_run: bool) -> Answer<()> {
+        self.report.database_before = self.size()?;
+        let candidates = self.past_their_time(retention)?;
+        if dry_run {
+            self.report.runs = candidates.into_iter().map(|(_, key)| key).collect();
+            self.report.blobs = orphans::count(&self.connection, UNUSED_BLOBS)?;
+            for file in self.loose_files()? {
+                self.report.files += 1;
+                self.report.file_bytes += file.size;
+            }
+            self.report.database_after = self.report.database_before;
+            return Ok(());
+        }
+        self.remove_runs(&candidates)?;
+        while self.remove_rows()? {}
+        self.remove_pins()?;
+        self.remove_files()?;
+        self.give_back()?;
+        self.report.database_after = self.size()?;
+        Ok(())
+    }
+
+    /// Ended runs that need not be kept, oldest first.
+    fn past_their_time(&self, retention: &Retention) -> Answer<Vec<(i64, RunKey)>> {
+        if retention.since_ms.is_none() && retention.last.is_none() {
+            return Ok(Vec::new());
+        }
+        let bound = |value: Option<u64>| value.map(|it| i64::try_from(it).unwrap_or(i64::MAX));
+        let found = self
+            .connection
+            .prepare(
+                "WITH ended AS (
+                     SELECT runs.run, name, id, ifnull((SELECT at_ms FROM events
+                         WHERE events.namespace = runs.namespace AND events.run = runs.run
+                         ORDER BY seq DESC LIMIT 1), created_at_ms) AS at_ms
+                     FROM runs JOIN namespaces USING (namespace)
+                     WHERE ended AND NOT EXISTS (SELECT 1 FROM runs AS parent
+                         WHERE parent.namespace = runs.namespace AND parent.id = runs.parent AND NOT parent.ended)
+                     ORDER BY at_ms DESC, runs.run DESC LIMIT -1 OFFSET ifnull(?1, 0))
+                 SELECT run, name, id FROM ended WHERE ?2 IS NULL OR at_ms < ?2 ORDER BY at_ms, run",
+            )?
+            .query_map(params![bound(retention.last), bound(retention.since_ms)], |row| {
+                let key = RunKey::new(row.get::<_, String>(1)?, row.get::<_, String>(2)?);
+                Ok((row.get(0)?, key))
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        Ok(found)
+    }
+
+    fn remove_runs(&mut self, candidates: &[(i64, RunKey)]) -> Answer<()> {
+        for group in candidates.chunks(ROWS_AT_ONCE) {
+            let transaction = self
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for (run, key) in group {
+                // It may have been taken up, or removed, since it was found.
+                let owner: Option<Option<String>> = transaction
+                    .prepare_cached(
+                        "SELECT owner FROM runs LEFT JOIN owners USING (namespace, run)
+                         WHERE runs.run = ?1 AND ended",
+                    )?
+                    .query_row([run], |row| row.get(0))
+                    .optional()?;
+                let owned = |id: Option<String>| id.is_some_and(|id| self.owner.is_alive(&id));
+                if owner.is_none_or(owned) {
+                    continue;
+                }
+                for statement in [
+                    "INSERT INTO removed_runs (run, namespace) SELECT run, namespace FROM runs WHERE run = ?1",
+                    "DELETE FROM runs WHERE run = ?1",
+                ] {
+                    transaction.prepare_cached(statement)?.execute([run])?;
+                }
+                self.report.runs.push(key.clone());
+            }
+            crash_point("vacuum-before-commit");
+            transaction.commit()?;
+            crash_point("vacuum-after-commit");
+        }
+        Ok(())
+    }
+
+    /// Removes some rows of removed runs. `false` when there was none left.
+    fn remove_rows(&mut self) -> Answer<bool> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let removed: Vec<(i64, i64)> = transaction
+            .prepare_cached("SELECT namespace, run FROM removed_runs ORDER BY run LIMIT ?1")?
+            .query_map([ROWS_AT_ONCE as i64], |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<rusqlite::Result<_>>()?;
+        let mut left = ROWS_AT_ONCE;
+        let mut changed = false;
+        for (namespace, run) in removed {
+            for table in TABLES_OF_RUNS {
+                left -= remove_some(&transaction, table, namespace, run, left)?;
+            }
+            if left == 0 {
+                changed = true;
+                break;
+            }
+            // The highest number stays, so that it is not given again.
+            changed |= transaction
+                .prepare_cached(
+                    "DELETE FROM removed_runs WHERE run = ?1 AND run < (SELECT max(run) FROM removed_runs)",
+                )?
+                .execute([run])?
+                > 0;
+        }
+        transaction.commit()?;
+        crash_point("vacuum-after-commit");
+        Ok(changed)
+    }
+
+    fn remove_pins(&mut self) -> Answer<()> {
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        transaction.execute(
+            &format!("DELETE FROM pins WHERE pin_set IN (SELECT pin_set FROM {UNUSED_PIN_SETS})"),
+            [],
+        )?;
+        transaction.execute(&format!("DELETE FROM {UNUSED_PIN_SETS}"), [])?;
+        let blobs = transaction.execute(&format!("DELETE FROM {UNUSED_BLOBS}"), [])?;
+        self.report.blobs = blobs as u64;
+        transaction.commit()?;
+        crash_point("vacuum-after-commit");
+        Ok(())
+    }
+
+    /// Files that no row stands for at the moment, and old ones that were not finished.
+    fn loose_files(&self) -> Answer<Vec<ContentFile>> {
+        // Listed first: a file that is written and referred to after this is not among them.
+        let mut files = self.contents.files()?;
+        let referred = Referred::read(&self.connection)?;
+        let now = SystemTime::now();
+        let abandoned = |file: &ContentFile| {
+            let since = file.modified.and_then(|at| now.duration_since(at).ok());
+            since.is_some_and(|since| since > UNFINISHED_FOR)
+        };
+        files.retain(|file| match file.digest {
+            Some(_) => !referred.has(file),
+            None => abandoned(file),
+        });
+        Ok(files)
+    }
+
+    fn remove_files(&mut self) -> Answer<()> {
+        for group in self.loose_files()?.chunks(FILES_AT_ONCE) {
+            // Nobody commits a reference while this lasts.
+            let transaction = self
+                .connection
+                .transaction_with_behavior(TransactionBehavior::Immediate)?;
+            for file in group {
+                if is_referred_to(&transaction, file)? {
+                    continue;
+                }
+                self.contents.remove(file)?;
+                crash_point("vacuum-file");
+                self.report.files += 1;
+                self.report.file_bytes += file.size;
+            }
+            transaction.rollback()?;
+        }
+        Ok(())
+    }
+
+    fn give_back(&mut self) -> Answer<()> {
+        if self.pragma::<u32>("auto_vacuum")? == 0 && self.owner.is_alone() {
+            self.connection
+                .pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+            self.connection.execute_batch("VACUUM")?;
+        }
+        let mut free: u32 = self.pragma("freelist_count")?;
+        while free > 0 {
+            let some = format!("PRAGMA incremental_vacuum({PAGES_AT_ONCE})");
+            let mut some = self.connection.prepare(&some)?;
+            let mut rows = some.query([])?;
+            while rows.next()?.is_some() {}
+            drop(rows);
+            drop(some);
+            crash_point("vacuum-after-commit");
+            let left: u32 = self.pragma("freelist_count")?;
+            if left >= free {
+                break;
+            }
+            free = left;
+        }
+        self.report.free_bytes = u64::from(free) * u64::from(self.pragma::<u32>("page_size")?);
+        // The file is cut where the log is written back. A reader in the way delays that, no more:
+        // the pragma says so in its row, and is not an error then.
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+
+    /// In bytes, with what is still in the log.
+    fn size(&self) -> rusqlite::Result<u64> {
+        let (pages, page): (u32, u32) = (self.pragma("page_count")?, self.pragma("page_size")?);
+        Ok(u64::from(pages) * u64::from(page))
+    }
+
+    fn pragma<T: rusqlite::types::FromSql>(&self, name: &str) -> rusqlite::Result<T> {
+        self.connection
+            .pragma_query_value(None, name, |row| row.get(0))
+    }
+}
+
+/// Removes at most so many rows of a run; answers how many count against that.
+fn remove_some(
+    connection: &Connection,
+    table: &str,
+    namespace: i64,
+    run: i64,
+    most: usize,
+) -> rusqlite::Result<usize> {
+    let of_run = "namespace = ?1 AND run = ?2";
+    let sql = match table {
+        // Without row numbers, and few.
+        "timers" | "owners" => format!("DELETE FROM {table} WHERE {of_run} AND ?3 > 0"),
+        _ => format!(
+            "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {of_run} LIMIT ?3)"
+        ),
+    };
+    let removed = connection
+        .prepare_cached(&sql)?
+        .execute(params![namespace, run, most as i64])?;
+    Ok(removed.min(most))
+}
+
+/// Whether a row stands for the file now.
+fn is_referred_to(connection: &Connection, file: &ContentFile) -> rusqlite::Result<bool> {
+    let Some(digest) = file.digest else {
+        return Ok(false);
+    };
+    let namespaces: Vec<(i64, String)> = connection
+        .prepare_cached("SELECT namespace, name FROM namespaces")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (namespace, name) in namespaces {
+        let of_folder = folder_name(&name) == file.folder;
+        let referred = of_folder
+            && connection
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM payloads WHERE namespace = ?1 AND digest = ?2 AND bytes IS NULL)
+                         OR EXISTS (SELECT 1 FROM blobs WHERE namespace = ?1 AND digest = ?2)
+                         OR EXISTS (SELECT 1 FROM calls WHERE namespace = ?1 AND answer_digest = ?2
+                             AND answer IS NULL AND answer_digest IS NOT NULL)",
+                )?
+                .query_row(params![namespace, digest.as_bytes()], |row| row.get(0))?;
+        if referred {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}

@@ -1,0 +1,231 @@
+//! A store as one file: whole or not there, and a store again.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use menagerie_journal::{
+    Batch, Content, Error, Journal as _, Options, RunKey, SqliteJournal, check_backup, restore,
+};
+
+use crate::backend::{Sqlite, claim, content, create, events, wait};
+
+/// Names the folder and the task of a process that a test starts.
+const FOLDER: &str = "MENAGERIE_TEST_BACKUP_FOLDER";
+const TASK: &str = "MENAGERIE_TEST_BACKUP_TASK";
+
+fn large(seed: u8) -> Content {
+    let mut bytes = vec![seed; menagerie_journal::LARGEST_IN_TABLE];
+    bytes.push(seed);
+    Content::new(bytes)
+}
+
+/// A store with a run that has something large and something small.
+fn store_with_contents() -> Sqlite {
+    let store = Sqlite::new();
+    wait(async {
+        let journal = store.open_sqlite("one");
+        let claim = create(&journal, &RunKey::in_default("run")).await;
+        let batch = Batch {
+            payloads: vec![large(1), content(5)],
+            ..events(&["1", "2"])
+        };
+        journal.commit(&claim, 1, batch).await.unwrap();
+    });
+    store
+}
+
+fn child(task: &str, folder: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command
+        .args(["--exact", "backups::in_another_process", "--nocapture"])
+        .env(FOLDER, folder)
+        .env(TASK, task);
+    command
+}
+
+/// Only the other tests of this module run it, in a process of its own.
+#[test]
+fn in_another_process() {
+    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else {
+        return;
+    };
+    let journal = SqliteJournal::open(folder.join("store"), &Options::new("child")).unwrap();
+    if std::env::var(TASK).unwrap() == "backup" {
+        journal.backup(&folder.join("backup.tar"), false).unwrap();
+        return;
+    }
+    // A run that goes on until it is killed, with large content all the time.
+    wait(async {
+        let claim = create(&journal, &RunKey::in_default("busy")).await;
+        for seq in 1.. {
+            let batch = Batch {
+                payloads: vec![large(seq as u8), content(seq as usize % 5_000)],
+                ..events(&["{}"])
+            };
+            journal.commit(&claim, seq, batch).await.unwrap();
+            std::fs::write(folder.join("seq"), seq.to_string()).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_backup_is_a_store_again() {
+    let store = store_with_contents();
+    let place = tempfile::tempdir().unwrap();
+    let (file, folder) = (place.path().join("b.tar"), place.path().join("new"));
+    let journal = store.open_sqlite("one");
+    let made = journal.backup(&file, false).unwrap();
+    assert_eq!((made.runs, made.events, made.contents), (1, 3, 1));
+    assert_eq!(check_backup(&file).unwrap().bytes, made.bytes);
+    restore(&file, &folder).unwrap();
+    wait(async {
+        let again = SqliteJournal::open(&folder, &Options::new("two")).unwrap();
+        let report = again.verify_all().await.unwrap();
+        assert!(report.damaged.is_empty() && report.engine.is_empty());
+        assert!(report.orphans.is_empty(), "{:?}", report.orphans);
+        let key = RunKey::in_default("run");
+        let payload = again.payload(&key, large(1).digest()).await.unwrap();
+        assert_eq!(payload, *large(1).bytes());
+        // It is nobody's there, and goes on.
+        let claim = claim(&again, &key).await;
+        again.commit(&claim, 3, events(&["3"])).await.unwrap();
+    });
+    let left: Vec<_> = std::fs::read_dir(place.path()).unwrap().collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
+
+#[test]
+fn what_is_there_is_not_overwritten() {
+    let store = store_with_contents();
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("b.tar");
+    let journal = store.open_sqlite("one");
+    journal.backup(&file, false).unwrap();
+    let again = journal.backup(&file, false);
+    assert!(matches!(again, Err(Error::Occupied { .. })), "{again:?}");
+    journal.backup(&file, true).unwrap();
+    let refused = restore(&file, store.folder.path()).unwrap_err();
+    assert!(refused.to_string().contains("holds a store"), "{refused}");
+    let refused = restore(&file, place.path()).unwrap_err();
+    assert!(refused.to_string().contains("not empty"), "{refused}");
+    std::fs::create_dir(place.path().join("empty")).unwrap();
+    restore(&file, &place.path().join("empty")).unwrap();
+}
+
+#[test]
+fn whatever_is_changed_or_cut_off_is_refused_by_name() {
+    let store = store_with_contents();
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("b.tar");
+    store.open_sqlite("one").backup(&file, false).unwrap();
+    let whole = std::fs::read(&file).unwrap();
+    let (bad, folder) = (place.path().join("bad.tar"), place.path().join("new"));
+    let refused = |bytes: &[u8], what: &str| {
+        std::fs::write(&bad, bytes).unwrap();
+        let error = restore(&bad, &folder).expect_err(what);
+        assert!(
+            matches!(&error, Error::BadBackup { path, .. } if *path == bad),
+            "{what}: {error}"
+        );
+        assert!(!folder.exists(), "{what} left a folder");
+    };
+    // The archive ends with its manifest and two blocks of padding, which say nothing.
+    for length in [0, 100, 512, 5_000, whole.len() / 2, whole.len() - 1_900] {
+        refused(&whole[..length], &format!("cut off at {length}"));
+    }
+    let step = whole.len() / 97;
+    for at in (0..whole.len() - 1_024).step_by(step) {
+        // A header's padding is covered by its checksum, an entry's is zero and stands for nothing.
+        let mut changed = whole.clone();
+        changed[at] ^= 0x10;
+        std::fs::write(&bad, &changed).unwrap();
+        if let Ok(report) = check_backup(&bad) {
+            assert!(
+                whole[at] == 0,
+                "byte {at} was changed unnoticed: {report:?}"
+            );
+        }
+    }
+    refused(b"not an archive at all", "a text");
+}
+
+#[test]
+fn a_store_that_lacks_a_content_is_not_backed_up() {
+    let store = store_with_contents();
+    let folder = std::fs::read_dir(store.folder.path().join("contents")).unwrap();
+    let namespace = folder.flatten().next().unwrap().path();
+    std::fs::remove_dir_all(&namespace).unwrap();
+    let file = store.folder.path().join("b.tar");
+    let refused = store.open_sqlite("one").backup(&file, false).unwrap_err();
+    assert!(matches!(refused, Error::DamagedContent { .. }), "{refused}");
+    assert!(!file.exists());
+}
+
+#[test]
+fn while_another_process_commits_every_content_of_the_copy_is_in_it() {
+    let place = tempfile::tempdir().unwrap();
+    let store = place.path().join("store");
+    let mut busy = child("commit", place.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let seq = || std::fs::read_to_string(place.path().join("seq")).unwrap_or_default();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+    while seq().is_empty() {
+        assert!(std::time::Instant::now() < deadline, "it does not commit");
+        std::thread::yield_now();
+    }
+    let journal = SqliteJournal::open(&store, &Options::new("backup")).unwrap();
+    let mut events = 0;
+    for number in 0..4 {
+        let file = place.path().join(format!("{number}.tar"));
+        let report = journal.backup(&file, false).unwrap();
+        assert!(report.events >= events, "the run went on");
+        events = report.events;
+        let folder = place.path().join(format!("restored-{number}"));
+        restore(&file, &folder).unwrap();
+        wait(async {
+            let restored = SqliteJournal::open(&folder, &Options::new("two")).unwrap();
+            let found = restored.verify_all().await.unwrap();
+            assert!(found.damaged.is_empty(), "{:?}", found.damaged);
+            assert_eq!(found.events, report.events);
+        });
+    }
+    busy.kill().unwrap();
+    busy.wait().unwrap();
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn killed_in_the_middle_there_is_no_backup_and_the_next_one_clears_up() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let store = store_with_contents();
+    let place = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(store.folder.path(), place.path().join("store")).unwrap();
+    let file = place.path().join("backup.tar");
+    for point in ["backup-copied:1", "backup-content:1", "backup-written:1"] {
+        let killed = child("backup", place.path())
+            .env("MENAGERIE_CRASH_AT", point)
+            .output()
+            .unwrap();
+        assert_eq!(killed.status.signal(), Some(9), "{point}: {killed:?}");
+        assert!(!file.exists(), "{point}");
+        // What is left is whole or refused, and never has the name.
+        for left in std::fs::read_dir(place.path()).unwrap().flatten() {
+            let name = left.file_name().into_string().unwrap();
+            assert!(
+                name == "store" || name.starts_with("backup.tar.unfinished-"),
+                "{name}"
+            );
+            if point != "backup-written:1" && name.ends_with(".tar") {
+                assert!(check_backup(&left.path()).is_err(), "{point}");
+            }
+        }
+    }
+    let done = child("backup", place.path()).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    check_backup(&file).unwrap();
+    let left: Vec<_> = std::fs::read_dir(place.path()).unwrap().flatten().collect();
+    assert_eq!(left.len(), 2, "{left:?}");
+}
