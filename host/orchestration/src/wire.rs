@@ -163,9 +163,9 @@ pub const KINDS: [&str; 16] = [
     "answered",
     "paused",
     "unpaused",
-    "input_refused",
     "checkpointed",
     "run_forked",
+    "input_refused",
     "run_ended",
 ];
 
