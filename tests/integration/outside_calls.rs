@@ -410,3 +410,49 @@ fn the_example_fetches_its_index_where_it_is_granted_and_is_refused_where_it_is_
     );
     assert_eq!(server.seen().len(), 1);
 }
+
+#[test]
+fn a_check_lists_every_grant_for_people_and_for_programs() {
+    let world = World::new("method = [\"GET\", \"POST\"], secrets = { Authorization = \"token\" }");
+    let secrets = world
+        .place
+        .write("secrets.toml", &format!("token = \"{CANARY}\"\n"));
+    private(&secrets);
+    let check = |more: &[&str]| {
+        let mut command = world.command();
+        command.arg("check").arg(&world.flow).args(more);
+        ended(command.env("MENAGERIE_SECRETS", &secrets)).expect(0)
+    };
+    let listed = check(&["--json"]);
+    assert!(!listed.stdout.contains(CANARY), "{}", listed.stdout);
+    let grants = &listed.json()["grants"];
+    assert_eq!(grants.as_array().map(Vec::len), Some(1), "{grants}");
+    assert_eq!(grants[0]["role"], "agent:fetch");
+    let http = &grants[0]["http"];
+    assert_eq!(
+        (
+            &http["max_request"],
+            &http["max_response"],
+            &http["timeout_ms"]
+        ),
+        (&json!(256 << 10), &json!(1 << 20), &json!(30_000)),
+        "{grants}"
+    );
+    let rule = &http["allow"][0];
+    assert_eq!(rule["host"], "127.0.0.1", "{grants}");
+    assert_eq!(rule["port"], world.server.address.port());
+    assert_eq!(rule["methods"], json!(["GET", "POST"]));
+    assert_eq!(rule["path"], "/**");
+    assert_eq!(rule["private_addresses"], true);
+    assert_eq!(rule["secrets"], json!({"authorization": "token"}));
+
+    let told = check(&[]).stdout;
+    let server = format!("GET,POST http://{}/**", world.server.address);
+    assert!(told.contains(&server), "{told}");
+    let nothing = world.place.run([
+        "check".as_ref(),
+        crate::program::review().as_os_str(),
+        "--json".as_ref(),
+    ]);
+    assert_eq!(nothing.expect(0).json()["grants"], json!([]));
+}

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use menagerie_executor::{Assembled, uses};
+use menagerie_orchestration::flow::HttpGrant;
 use menagerie_orchestration::flow_file::Problem;
 use menagerie_sandbox::{
     CallSpec, Catalogue, Ended, Invocation, MemoryCallLog, NoHistory, NoObserver, Outside, Reply,
     Request,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
 use crate::arguments::CheckArguments;
@@ -39,8 +40,12 @@ pub(crate) async fn check(
             Ok(ExitCode::from(2))
         }
         Err(failure) => Err(failure),
-        Ok(_) if arguments.json => {
-            println!("{}", json!({"flow": name, "ok": true, "problems": []}));
+        Ok(assembled) if arguments.json => {
+            let grants = grants(&assembled);
+            println!(
+                "{}",
+                json!({"flow": name, "ok": true, "problems": [], "grants": grants})
+            );
             Ok(ExitCode::SUCCESS)
         }
         Ok(assembled) => {
@@ -71,11 +76,20 @@ fn print(name: &str, assembled: &Assembled) {
     print_grants(assembled);
 }
 
-/// What reaches outside, and how far.
+/// What reaches outside, and how far: each role that has a grant, with the grant.
+fn granted(assembled: &Assembled) -> impl Iterator<Item = (String, &HttpGrant)> {
+    uses(&assembled.flow).filter_map(|(role, _, used)| Some((role, used.grants.http.as_ref()?)))
+}
+
+/// The grants as data, in the shape in which a run's first event has them.
+fn grants(assembled: &Assembled) -> Vec<Value> {
+    granted(assembled)
+        .map(|(role, http)| json!({"role": role, "http": http}))
+        .collect()
+}
+
 fn print_grants(assembled: &Assembled) {
-    let mut granted = uses(&assembled.flow)
-        .filter_map(|(role, _, used)| Some((role, used.grants.http.as_ref()?)))
-        .peekable();
+    let mut granted = granted(assembled).peekable();
     if granted.peek().is_none() {
         println!("nothing in it reaches outside");
     }
