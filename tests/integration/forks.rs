@@ -180,3 +180,60 @@ fn a_place_that_is_not_there_is_refused_by_name() {
     let gone = place.run(["fork", "missing", "--at", "lockfile"]).expect(2);
     assert!(gone.stderr.contains("there is no run"), "{}", gone.stderr);
 }
+
+#[test]
+fn the_doctor_counts_checkpoints_forks_and_orphans_and_names_a_changed_checkpoint() {
+    let place = Place::new();
+    place
+        .run_review(&review_by_rules(), GIT_LOCK, &["--id", "first"])
+        .expect(3);
+    place
+        .run(["checkpoint", "first", "--label", "here"])
+        .expect(0);
+    place
+        .run(["fork", "first", "--at", "checkpoint-1", "--id", "second"])
+        .expect(3);
+    let sound = place.run(["doctor", "--store", "--json"]).expect(0).json();
+    let store = &sound["store"];
+    // The fork took the checkpoint over.
+    assert_eq!(
+        (&store["runs"], &store["forks"], &store["checkpoints"]),
+        (&2.into(), &1.into(), &2.into()),
+        "{sound}"
+    );
+    assert_eq!(store["orphans"], serde_json::json!([]));
+
+    let contents = place.path("store/contents").join("0".repeat(32));
+    std::fs::create_dir_all(&contents).unwrap();
+    std::fs::write(contents.join("0".repeat(64)), "left by a crash").unwrap();
+    let told = place.run(["doctor", "--store"]).expect(0).stdout;
+    for expected in [
+        "2 runs (1 of them forks)",
+        "2 checkpoints read, 0 runs damaged",
+        "1 content files that nothing refers to (15 bytes): harmless",
+    ] {
+        assert!(told.contains(expected), "{expected}: {told}");
+    }
+    place.run(["vacuum", "--keep-last", "9"]).expect(0);
+    let clean = place.run(["doctor", "--store", "--json"]).expect(0).json();
+    assert_eq!(clean["store"]["orphans"], serde_json::json!([]), "{clean}");
+
+    // Python's own SQLite is another program's hand in the store.
+    let damage = "import sqlite3, sys
+db = sqlite3.connect(sys.argv[1])
+changed = db.execute(\"update checkpoints set label = 'there' where run = (select run from runs where id = 'first')\").rowcount
+db.commit()
+sys.exit(0 if changed == 1 else 1)";
+    let status = std::process::Command::new("python3")
+        .args(["-c", damage])
+        .arg(place.path("store/journal.db"))
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let found = place.run(["doctor", "--store", "--json"]).expect(2).json();
+    let damaged = &found["store"]["damaged"];
+    assert_eq!(damaged.as_array().map(Vec::len), Some(1), "{found}");
+    assert_eq!(damaged[0]["run"], "first");
+    let problem = damaged[0]["problem"].as_str().unwrap();
+    assert!(problem.contains("the checkpoint checkpoint-1"), "{problem}");
+}

@@ -9,6 +9,7 @@
 mod bell;
 mod call_log;
 mod chain;
+mod checkpoints;
 mod crash;
 mod digest;
 mod error;

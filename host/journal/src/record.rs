@@ -116,7 +116,8 @@ pub struct ForkedFrom {
     pub events: u64,
 }
 
-/// A place in a run that it can be forked at, to be noted with the event that tells of it.
+/// A place in a run that it can be forked at, to be noted with the event that tells of it: one that has
+/// its time, and names its id and its label as texts of its document. A check of the run looks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
     /// Unique within the run.

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use menagerie_journal::StoreReport;
 use serde_json::{Value, json};
 
 use crate::arguments::DoctorArguments;
@@ -22,7 +23,8 @@ pub(crate) async fn doctor(
     arguments: DoctorArguments,
 ) -> Result<ExitCode, Failure> {
     let mut findings = vec![engine(settings), licence(settings), sources()];
-    findings.extend(store(settings, arguments.store).await);
+    let (of_store, report) = store(settings, arguments.store).await;
+    findings.extend(of_store);
     let good = findings.iter().all(|finding| finding.good);
     if arguments.json {
         let list: Vec<Value> = findings
@@ -31,7 +33,11 @@ pub(crate) async fn doctor(
                 |finding| json!({"what": finding.what, "good": finding.good, "said": finding.said}),
             )
             .collect();
-        println!("{}", json!({"good": good, "findings": list}));
+        let mut told = json!({"good": good, "findings": list});
+        if let Some(report) = &report {
+            told["store"] = as_json(report);
+        }
+        println!("{told}");
     } else {
         for finding in &findings {
             let mark = if finding.good { "ok " } else { "BAD" };
@@ -109,45 +115,79 @@ fn sources() -> Finding {
     }
 }
 
-async fn store(settings: &Settings, verify: bool) -> Vec<Finding> {
+/// The store, and what is in it when all of it was read.
+async fn store(settings: &Settings, verify: bool) -> (Vec<Finding>, Option<StoreReport>) {
     let place = settings.data.value.display();
-    let bad = |said: String| Finding {
-        what: "store",
-        good: false,
-        said,
-    };
     let host = match open::host(settings, "doctor") {
         Ok(host) => host,
-        Err(failure) => return vec![bad(failure.message().to_owned())],
+        Err(failure) => return (vec![of_store(false, failure.message().to_owned())], None),
     };
     if !verify {
-        return vec![Finding {
-            what: "store",
-            good: true,
-            said: format!("{place} can be opened; --store verifies all of it"),
-        }];
+        let said = format!("{place} can be opened; --store verifies all of it");
+        return (vec![of_store(true, said)], None);
     }
-    let report = match host.journal().verify_all().await {
-        Ok(report) => report,
-        Err(error) => return vec![bad(error.to_string())],
-    };
-    let mut findings = vec![Finding {
+    match host.journal().verify_all().await {
+        Ok(report) => (verified(&place.to_string(), &report), Some(report)),
+        Err(error) => (vec![of_store(false, error.to_string())], None),
+    }
+}
+
+fn of_store(good: bool, said: String) -> Finding {
+    Finding {
         what: "store",
-        good: report.damaged.is_empty() && report.engine.is_empty(),
-        said: format!(
-            "{place}: {} runs, {} events and {} contents read, {} runs damaged",
-            report.runs,
-            report.events,
-            report.contents,
-            report.damaged.len()
-        ),
-    }];
-    findings.extend(report.engine.into_iter().map(bad));
-    findings.extend(
-        report
-            .damaged
-            .into_iter()
-            .map(|(run, error)| bad(format!("{run}: {error}"))),
+        good,
+        said,
+    }
+}
+
+/// What a check of the whole store comes to. What belongs to nothing is told and is no fault.
+fn verified(place: &str, report: &StoreReport) -> Vec<Finding> {
+    let StoreReport {
+        runs,
+        events,
+        contents,
+        damaged,
+        engine,
+        checkpoints,
+        forks,
+        orphans,
+    } = report;
+    let said = format!(
+        "{place}: {runs} runs ({forks} of them forks), {events} events, {contents} contents and \
+         {checkpoints} checkpoints read, {} runs damaged",
+        damaged.len()
     );
+    let mut findings = vec![of_store(damaged.is_empty() && engine.is_empty(), said)];
+    findings.extend(engine.iter().map(|said| of_store(false, said.clone())));
+    findings.extend(
+        damaged
+            .iter()
+            .map(|(run, error)| of_store(false, format!("{run}: {error}"))),
+    );
+    findings.extend(orphans.iter().map(|orphan| {
+        let said = format!("{orphan}: harmless, and collected by `menagerie vacuum`");
+        of_store(true, said)
+    }));
     findings
+}
+
+/// The same for programs.
+fn as_json(report: &StoreReport) -> Value {
+    let damaged: Vec<Value> = report
+        .damaged
+        .iter()
+        .map(|(run, error)| {
+            json!({"namespace": run.namespace, "run": run.run, "problem": error.to_string()})
+        })
+        .collect();
+    json!({
+        "runs": report.runs,
+        "events": report.events,
+        "contents": report.contents,
+        "checkpoints": report.checkpoints,
+        "forks": report.forks,
+        "damaged": damaged,
+        "engine": report.engine,
+        "orphans": report.orphans,
+    })
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::state::Store;
 use crate::call_log::{self, Change, Entry};
 use crate::chain::{self, ChainCheck};
+use crate::checkpoints::Untold;
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
 use crate::port::{Committed, Loaded, RunFilter, Verified};
@@ -341,6 +342,9 @@ impl RunState {
 
     pub(super) fn verify(&self, store: &Store) -> Result<Verified, Error> {
         self.checked_events()?;
+        let mut untold = Untold::new(self.checkpoints.clone());
+        self.events.iter().for_each(|event| untold.pass(event));
+        untold.finish(&self.key, self.next_seq())?;
         for pin in &self.pins {
             store.blob(&self.key.namespace, pin.digest)?;
         }

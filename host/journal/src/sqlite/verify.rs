@@ -7,9 +7,10 @@ use super::orphans;
 use super::read::{self, Answer};
 use super::stored::Stored;
 use crate::chain::ChainCheck;
+use crate::checkpoints::Untold;
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::port::{Committed, Place, StoreReport, Verified};
+use crate::port::{Committed, StoreReport, Verified};
 use crate::record::RunKey;
 
 /// How many events are held in memory at a time.
@@ -21,11 +22,13 @@ pub(super) fn run(stored: &Stored<'_>, key: &RunKey) -> Answer<Verified> {
     let place = read::place(connection, key)?;
     read::check_seal(connection, place, key)?;
     let mut head = read::origin(connection, place, key)?;
+    let mut untold = Untold::new(read::checkpoints(connection, place)?);
     loop {
         let page = read::events(connection, place, key, head.next_seq, PAGE)?;
         let Some(last) = page.last() else {
             break;
         };
+        page.iter().for_each(|event| untold.pass(event));
         head = Committed {
             next_seq: last.seq + 1,
             head_hash: last.hash,
@@ -50,7 +53,8 @@ pub(super) fn run(stored: &Stored<'_>, key: &RunKey) -> Answer<Verified> {
         stored.blob(&key.namespace, pin.digest)?;
         contents += 1;
     }
-    check_places(connection, key, place, head)?;
+    untold.finish(key, head.next_seq)?;
+    check_fork(connection, key, head)?;
     Ok(Verified {
         events: head.next_seq,
         contents,
@@ -58,29 +62,16 @@ pub(super) fn run(stored: &Stored<'_>, key: &RunKey) -> Answer<Verified> {
     })
 }
 
-/// Checkpoints, and the point of a fork, lie within the run.
-fn check_places(
-    connection: &Connection,
-    key: &RunKey,
-    place: Place,
-    head: Committed,
-) -> Answer<()> {
-    let beyond = |what: String, next_seq: u64| {
-        let check = ChainCheck::new(key, head);
-        let there = head.next_seq;
-        check.damaged(format!(
-            "{what} lies behind {next_seq} events, and there are {there}"
-        ))
-    };
-    for checkpoint in read::checkpoints(connection, place)? {
-        if checkpoint.next_seq == 0 || checkpoint.next_seq > head.next_seq {
-            let what = format!("the checkpoint {}", checkpoint.id);
-            return Err(beyond(what, checkpoint.next_seq).into());
-        }
-    }
+/// The point of a fork lies within the run.
+fn check_fork(connection: &Connection, key: &RunKey, head: Committed) -> Answer<()> {
     match read::run(connection, key)?.forked_from {
         Some(from) if from.events == 0 || from.events > head.next_seq => {
-            Err(beyond(format!("the fork from {}", from.run), from.events).into())
+            let (events, there) = (from.events, head.next_seq);
+            let reason = format!(
+                "the fork from {} lies behind {events} events, and there are {there}",
+                from.run
+            );
+            Err(ChainCheck::new(key, head).damaged(reason).into())
         }
         _ => Ok(()),
     }

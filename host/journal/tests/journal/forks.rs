@@ -5,7 +5,7 @@ use menagerie_journal::{
     NewRun, Pin, RunKey, Status,
 };
 
-use crate::backend::{Backend, claim, content, events, new_run, on_both};
+use crate::backend::{Backend, claim, content, create, events, new_run, on_both};
 
 on_both!(
     a_fork_has_the_other_runs_first_events_and_goes_on_by_itself,
@@ -14,6 +14,7 @@ on_both!(
     what_is_not_there_cannot_be_forked,
     a_damaged_run_is_not_forked_behind_its_damage,
     checkpoints_come_back_in_their_order,
+    a_checkpoint_is_compared_with_the_event_that_tells_of_it,
 );
 
 fn taking(from: &RunKey, events: u64) -> Fork {
@@ -51,7 +52,7 @@ async fn original(journal: &dyn Journal, key: &RunKey) -> (Digest, Digest) {
         payloads: vec![early.clone()],
         checkpoints: vec![checkpoint("c1", 2)],
         call_records: vec![intend(1)],
-        ..events(&["2"])
+        ..events(&[&telling("c1")])
     };
     journal.commit(&claim, 1, batch).await.unwrap();
     let batch = Batch {
@@ -59,7 +60,7 @@ async fn original(journal: &dyn Journal, key: &RunKey) -> (Digest, Digest) {
         checkpoints: vec![checkpoint("c2", 3)],
         call_records: vec![intend(2)],
         status: Some(Status::ended("completed")),
-        ..events(&["3"])
+        ..events(&[&telling("c2")])
     };
     journal.commit(&claim, 2, batch).await.unwrap();
     journal.release(claim).await.unwrap();
@@ -72,6 +73,11 @@ fn call(attempt: u32) -> CallKey {
         attempt,
         ordinal: 0,
     }
+}
+
+/// The event of a checkpoint.
+fn telling(id: &str) -> String {
+    format!("{{\"id\": \"{id}\", \"label\": \"label of {id}\"}}")
 }
 
 fn checkpoint(id: &str, next_seq: u64) -> Checkpoint {
@@ -101,10 +107,10 @@ async fn a_fork_has_the_other_runs_first_events_and_goes_on_by_itself(backend: &
         events.into_iter().map(|event| event.json).collect()
     };
     let all = journal.events(&to, 0, 10).await.unwrap();
-    assert_eq!(texts(all), ["1", "2", "\"forked\"", "4"]);
+    assert_eq!(texts(all), ["1", &*telling("c1"), "\"forked\"", "4"]);
     assert_eq!(
         texts(journal.events(&from, 0, 10).await.unwrap()),
-        ["1", "2", "3"]
+        ["1", &*telling("c1"), &*telling("c2")]
     );
     let row = journal.run(&to).await.unwrap();
     let forked_from = row.forked_from.unwrap();
@@ -220,9 +226,10 @@ async fn checkpoints_come_back_in_their_order(backend: &dyn Backend) {
     let claim = claim(&*journal, &key).await;
     let batch = Batch {
         checkpoints: vec![checkpoint("a-third", 4)],
-        ..events(&["4"])
+        ..events(&[&telling("a-third")])
     };
     journal.commit(&claim, 3, batch).await.unwrap();
+    journal.verify(&key).await.unwrap();
     let found = journal.checkpoints(&key).await.unwrap();
     assert_eq!(
         found,
@@ -232,4 +239,61 @@ async fn checkpoints_come_back_in_their_order(backend: &dyn Backend) {
             checkpoint("a-third", 4)
         ]
     );
+}
+
+async fn a_checkpoint_is_compared_with_the_event_that_tells_of_it(backend: &dyn Backend) {
+    let journal = backend.open("one");
+    let right = checkpoint("c1", 2);
+    let wrong = [
+        Checkpoint {
+            id: "c2".to_owned(),
+            ..right.clone()
+        },
+        Checkpoint {
+            label: "another".to_owned(),
+            ..right.clone()
+        },
+        Checkpoint {
+            at_ms: 8,
+            ..right.clone()
+        },
+        // Before its event, and behind the end.
+        Checkpoint {
+            next_seq: 1,
+            ..right.clone()
+        },
+        Checkpoint {
+            next_seq: 0,
+            ..right.clone()
+        },
+        Checkpoint {
+            next_seq: 4,
+            id: "late".to_owned(),
+            ..right.clone()
+        },
+    ];
+    for (number, noted) in std::iter::once(right).chain(wrong).enumerate() {
+        let key = RunKey::fresh();
+        let claim = create(&*journal, &key).await;
+        let batch = Batch {
+            checkpoints: vec![noted.clone()],
+            ..events(&[&telling("c1"), "3"])
+        };
+        journal.commit(&claim, 1, batch).await.unwrap();
+        let found = journal.verify(&key).await;
+        if number == 0 {
+            assert_eq!(found.unwrap().events, 3);
+            continue;
+        }
+        let error = found.expect_err(&format!("{noted:?}"));
+        let told = error.to_string();
+        assert!(
+            matches!(&error, Error::Damaged { run, .. } if *run == key)
+                && told.contains(&format!("checkpoint {}", noted.id)),
+            "{noted:?}: {told}"
+        );
+    }
+    let report = journal.verify_all().await.unwrap();
+    assert_eq!((report.runs, report.checkpoints), (7, 7));
+    assert_eq!(report.damaged.len(), 6, "{:?}", report.damaged);
 }
