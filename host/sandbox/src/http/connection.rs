@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
+use rustls::CertificateError;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -119,8 +120,9 @@ impl Connector {
         let name = ServerName::try_from(bare)
             .map_err(|_| failed("the host's name can stand in no certificate".to_owned()))?;
         let secured = connector.connect(name, stream).await.map_err(|error| {
+            let reason = distrust(&error);
             failed(format!(
-                "no trustworthy connection to {}: {error}",
+                "no trustworthy connection to {}: {reason}",
                 target.host
             ))
         })?;
@@ -128,13 +130,40 @@ impl Connector {
     }
 }
 
-/// TLS 1.2 and 1.3, and the certificates that this machine trusts.
+/// Why a handshake failed, in words that do not change with the time of day: they are journalled.
+fn distrust(error: &io::Error) -> String {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    let Some(rustls::Error::InvalidCertificate(certificate)) = inner else {
+        return error.to_string();
+    };
+    let reason = match certificate {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "its certificate is for another name"
+        }
+        CertificateError::UnknownIssuer => {
+            "its certificate is signed by no authority that this machine trusts"
+        }
+        other => return format!("its certificate is not good: {other}"),
+    };
+    reason.to_owned()
+}
+
+/// TLS 1.2 and 1.3, and the certificate authorities that this machine trusts, or those in the PEM files
+/// that `SSL_CERT_FILE` and `SSL_CERT_DIR` name instead.
 fn tls_connector() -> Result<TlsConnector, String> {
     let mut roots = rustls::RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        return Err("this machine trusts no certificate authority".to_owned());
+        let message = "this machine trusts no certificate authority: `SSL_CERT_FILE` names a file of them, or \
+                       is to be left out";
+        return Err(message.to_owned());
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)

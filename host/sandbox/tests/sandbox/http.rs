@@ -35,13 +35,13 @@ impl Secrets for OneSecret {
 
 /// Names of its own; counts how often it is asked.
 #[derive(Default)]
-struct Names {
+pub(crate) struct Names {
     known: Mutex<BTreeMap<String, Vec<SocketAddr>>>,
     asked: AtomicU32,
 }
 
 impl Names {
-    fn tell(&self, name: &str, addresses: &[SocketAddr]) {
+    pub(crate) fn tell(&self, name: &str, addresses: &[SocketAddr]) {
         let mut known = self.known.lock().unwrap();
         known.insert(name.to_owned(), addresses.to_vec());
     }
@@ -62,10 +62,10 @@ impl Resolver for Names {
 }
 
 /// An engine with a catalogue, and the world around it.
-struct World {
+pub(crate) struct World {
     engine: Engine,
     catalogue: Catalogue,
-    names: Arc<Names>,
+    pub(crate) names: Arc<Names>,
     server: Outside,
 }
 
@@ -81,7 +81,7 @@ fn grants() -> Grants {
 }
 
 impl World {
-    fn new() -> World {
+    pub(crate) fn new() -> World {
         World::of(&EngineConfig::default(), Duration::from_secs(60))
     }
 
@@ -106,7 +106,7 @@ impl World {
     }
 
     /// Allows everything at the test's own server.
-    fn rule(&self) -> HttpRule {
+    pub(crate) fn rule(&self) -> HttpRule {
         HttpRule {
             scheme: Scheme::Http,
             host: "127.0.0.1".to_owned(),
@@ -154,7 +154,7 @@ impl World {
     }
 
     /// What comes of one request under one rule.
-    async fn one(&self, rule: HttpRule, request: Value) -> Value {
+    pub(crate) async fn one(&self, rule: HttpRule, request: Value) -> Value {
         let mut answers = self.fetch(vec![rule], json!([request])).await;
         answers.remove(0)
     }

@@ -11,6 +11,7 @@ mod catalogue;
 mod crosstalk;
 mod hostile;
 mod http;
+mod https;
 mod kinds;
 #[path = "../../../../tests/support/outside.rs"]
 mod outside;
