@@ -16,6 +16,7 @@ mod orphans;
 mod owners;
 mod read;
 mod readers;
+mod restoring;
 mod rows;
 mod runnable;
 mod schema;

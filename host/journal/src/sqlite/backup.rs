@@ -23,6 +23,7 @@ use super::fault::Faults;
 use super::housekeeping;
 use super::opening::{Options, connect};
 use super::orphans::{self, Referred};
+use super::restoring::{self, Restoring};
 use crate::crash::crash_point;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -316,7 +317,8 @@ pub fn check_backup(file: &Path) -> Result<BackupReport, Error> {
     Ok(read_archive(file, None)?.report)
 }
 
-/// Makes a store out of a backup, in a folder that is empty or not there yet.
+/// Makes a store out of a backup, in a folder that is empty or not there yet. Clears away what a restore
+/// into that folder has left that was killed.
 ///
 /// # Errors
 /// When the folder is taken, the backup is damaged or from a newer version, or the disk fails. Then
@@ -327,38 +329,29 @@ pub fn restore(file: &Path, folder: &Path) -> Result<BackupReport, Error> {
         busy_timeout: Duration::from_secs(10),
     };
     let failed = |error| faults.io(folder, error);
-    refuse_taken(folder, &faults)?;
-    let mut beside = folder.as_os_str().to_owned();
-    beside.push(format!(".restoring-{}", uuid::Uuid::now_v7()));
-    let beside = Restoring(beside.into());
     std::fs::create_dir_all(parent(folder)).map_err(failed)?;
-    std::fs::create_dir(&beside.0).map_err(failed)?;
-    let manifest = read_archive(file, Some(&beside.0))?;
+    restoring::clear(folder).map_err(failed)?;
+    refuse_taken(folder, &faults)?;
+    let restoring = Restoring::beside(folder).map_err(failed)?;
+    let beside = restoring.folder();
+    let manifest = read_archive(file, Some(beside))?;
     let text = serde_json::to_vec_pretty(&manifest).map_err(|error| failed(error.into()))?;
-    write_synced(&beside.0.join(RESTORED), &mut &*text).map_err(failed)?;
+    write_synced(&beside.join(RESTORED), &mut &*text).map_err(failed)?;
     // Whatever this program cannot open is refused before it has the name of a store.
     drop(SqliteJournal::open(
-        &beside.0,
+        beside,
         &Options {
             must_exist: true,
             ..Options::new("menagerie restore")
         },
     )?);
-    sync_all_folders(&beside.0).map_err(failed)?;
+    sync_all_folders(beside).map_err(failed)?;
     crash_point("restore-written");
     // An empty folder of that name gives way; one that has become a store meanwhile does not.
-    std::fs::rename(&beside.0, folder).map_err(failed)?;
+    std::fs::rename(beside, folder).map_err(failed)?;
+    crash_point("restore-named");
     sync_parent(folder).map_err(failed)?;
     Ok(manifest.report)
-}
-
-/// Taken away again unless it got its name.
-struct Restoring(PathBuf);
-
-impl Drop for Restoring {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 fn refuse_taken(folder: &Path, faults: &Faults) -> Result<(), Error> {
@@ -420,6 +413,7 @@ fn read_archive(file: &Path, into: Option<&Path>) -> Result<Manifest, Error> {
                 let made = std::fs::create_dir_all(parent(&path));
                 made.and_then(|()| write_synced(&path, &mut read))
                     .map_err(unreadable)?;
+                crash_point("restore-file");
             }
             None => drop(io::copy(&mut read, &mut io::sink()).map_err(unreadable)?),
         }
@@ -498,7 +492,7 @@ fn sync_parent(path: &Path) -> io::Result<()> {
 }
 
 /// The folder that a path lies in.
-fn parent(path: &Path) -> &Path {
+pub(super) fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

@@ -49,6 +49,10 @@ fn in_another_process() {
     let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else {
         return;
     };
+    if std::env::var(TASK).unwrap() == "restore" {
+        restore(&folder.join("backup.tar"), &folder.join("new")).unwrap();
+        return;
+    }
     let journal = SqliteJournal::open(folder.join("store"), &Options::new("child")).unwrap();
     if std::env::var(TASK).unwrap() == "backup" {
         journal.backup(&folder.join("backup.tar"), false).unwrap();
@@ -228,4 +232,83 @@ fn killed_in_the_middle_there_is_no_backup_and_the_next_one_clears_up() {
     check_backup(&file).unwrap();
     let left: Vec<_> = std::fs::read_dir(place.path()).unwrap().flatten().collect();
     assert_eq!(left.len(), 2, "{left:?}");
+}
+
+/// The names of all that is in a folder, in order.
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap().flatten();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn killed_in_the_middle_there_is_no_store_and_the_next_restore_clears_up() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let store = store_with_contents();
+    let place = tempfile::tempdir().unwrap();
+    let backup = place.path().join("backup.tar");
+    store.open_sqlite("one").backup(&backup, false).unwrap();
+    // Of other folders, and of nobody: none of it is a restore's into `new`.
+    let others = ["new.restoring-by-hand", "newer.restoring-1"];
+    for other in others {
+        std::fs::create_dir(place.path().join(other)).unwrap();
+    }
+    let killed = |point: &str| {
+        let killed = child("restore", place.path())
+            .env("MENAGERIE_CRASH_AT", point)
+            .output()
+            .unwrap();
+        assert_eq!(killed.status.signal(), Some(9), "{point}: {killed:?}");
+    };
+    for point in ["restore-file:1", "restore-file:2", "restore-written:1"] {
+        killed(point);
+        assert!(!place.path().join("new").exists(), "{point}");
+        // The folder and its lock: one pair, whatever was left the time before.
+        let left = names(place.path()).len() - others.len() - 1;
+        assert_eq!(left, 2, "{point}: {:?}", names(place.path()));
+    }
+    // Once it has its name it is whole, and only the lock's file is left.
+    killed("restore-named:1");
+    let restored = SqliteJournal::open(place.path().join("new"), &Options::new("two")).unwrap();
+    let report = wait(restored.verify_all()).unwrap();
+    assert!(report.damaged.is_empty(), "{:?}", report.damaged);
+    let again = child("restore", place.path()).output().unwrap();
+    assert!(!again.status.success(), "it is taken");
+    let expected = ["backup.tar", "new", others[0], others[1]];
+    assert_eq!(names(place.path()), expected);
+}
+
+#[test]
+fn a_restore_that_goes_on_in_another_process_is_left_alone() {
+    let store = store_with_contents();
+    let place = tempfile::tempdir().unwrap();
+    let backup = place.path().join("backup.tar");
+    store.open_sqlite("one").backup(&backup, false).unwrap();
+    // As a restore holds it, and as one that was killed leaves it.
+    let [living, dead] = [1, 2].map(|number| {
+        let unfinished = format!("new.restoring-00000000-0000-7000-8000-00000000000{number}");
+        let folder = place.path().join(unfinished);
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join("journal.db"), "half").unwrap();
+        folder
+    });
+    let lock = |folder: &Path| {
+        let file = std::fs::File::create_new(folder.with_extension(format!(
+            "{}.lock",
+            folder.extension().unwrap().to_string_lossy()
+        )));
+        file.unwrap()
+    };
+    let held = lock(&living);
+    held.lock().unwrap();
+    drop(lock(&dead));
+    let done = child("restore", place.path()).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    assert!(living.join("journal.db").exists() && !dead.exists());
+    assert_eq!(names(place.path()).len(), 4, "{:?}", names(place.path()));
 }
