@@ -145,7 +145,7 @@ pub trait Journal: Send + Sync {
     /// gets [`broadcast::error::RecvError::Lagged`] and reads the events instead.
     fn subscribe(&self) -> broadcast::Receiver<Notice>;
 
-    /// Reads a whole run and its content, checking every hash.
+    /// Reads a whole run and its content, checking every hash, and that an event tells of every checkpoint.
     fn verify(&self, run: &RunKey) -> BoxFuture<'_, Result<Verified, Error>>;
 
     /// Does so for all runs of all namespaces, and checks the store's own structure. Damage is in
