@@ -8,6 +8,7 @@ mod call_log;
 mod clock;
 mod driver;
 mod error;
+mod events;
 mod forking;
 mod gate;
 mod guest_task;
@@ -33,6 +34,7 @@ pub use assemble::{
 pub use clock::{Clock, SystemClock, TokioClock};
 pub use driver::Stopped;
 pub use error::ExecutorError;
+pub use events::Events;
 pub use forking::{CheckpointNoted, ForkRun, Forked};
 pub use gate::{Gate, GateConfig, GateStatistics, Slot, Ticket};
 pub use guests::{GuestAnswer, GuestReply, GuestUse, Guests};

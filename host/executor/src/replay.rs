@@ -30,9 +30,9 @@ use menagerie_sandbox::Catalogue;
 
 use crate::assemble::{AssembleError, Assembled};
 use crate::error::ExecutorError;
+use crate::events::Events;
 use crate::pinned;
 use calls::{Calls, Compared};
-use journal::Events;
 
 pub use journal::history_of;
 pub use versions::{JudgedCall, Replacement, Versions, replay_versions};

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use menagerie_executor::Stopped;
+use menagerie_executor::{Events, ExecutorError, Host, Stopped};
 use menagerie_journal::RunKey;
-use menagerie_orchestration::event::{Event, Recorded};
+use menagerie_orchestration::event::Event;
 use menagerie_orchestration::run::{Run, RunStatus};
 use serde_json::{Value, json};
 
@@ -16,12 +16,12 @@ pub(crate) struct Finished<'run> {
     pub(crate) key: &'run RunKey,
     pub(crate) run: &'run Run,
     pub(crate) stopped: Stopped,
-    pub(crate) events: &'run [(u64, Recorded)],
+    pub(crate) totals: Totals,
 }
 
 /// What a run used, over all of its calls.
 #[derive(Debug, Default)]
-struct Totals {
+pub(crate) struct Totals {
     /// Of steps; a step that was tried three times counts three.
     attempts: u32,
     calls: u32,
@@ -29,22 +29,30 @@ struct Totals {
     guest_us: u64,
 }
 
-fn totals(events: &[(u64, Recorded)]) -> Totals {
-    let mut totals = Totals::default();
-    for (_, recorded) in events {
-        let call = match &recorded.event {
+impl Totals {
+    /// Over the whole journal of a run, whoever drove it.
+    pub(crate) async fn of(host: &Host, key: &RunKey) -> Result<Self, ExecutorError> {
+        let mut totals = Self::default();
+        let mut events = Events::of(&**host.journal(), key).await?;
+        while let Some(recorded) = events.next().await? {
+            totals.add(&recorded.event);
+        }
+        Ok(totals)
+    }
+
+    fn add(&mut self, event: &Event) {
+        let call = match event {
             Event::StepEnded { call, .. } => {
-                totals.attempts += 1;
+                self.attempts += 1;
                 call
             }
             Event::Decided { call, .. } | Event::DecisionFailed { call, .. } => call,
-            _ => continue,
+            _ => return,
         };
-        totals.calls += 1;
-        totals.fuel += call.fuel;
-        totals.guest_us += call.wall_us;
+        self.calls += 1;
+        self.fuel += call.fuel;
+        self.guest_us += call.wall_us;
     }
-    totals
 }
 
 /// Prints the result on standard output, everything else on standard error.
@@ -66,7 +74,7 @@ pub(crate) fn print(finished: &Finished<'_>, json: bool) -> ExitCode {
 
 fn as_json(finished: &Finished<'_>) -> Value {
     let run = finished.run;
-    let totals = totals(finished.events);
+    let totals = &finished.totals;
     let ended = run.ended();
     let waiting: Vec<Value> = run
         .waiting()
@@ -120,7 +128,7 @@ fn markdown(value: &Value) -> Option<&str> {
 
 fn print_summary(finished: &Finished<'_>) {
     let (run, key) = (finished.run, finished.key);
-    let totals = totals(finished.events);
+    let totals = &finished.totals;
     let took = run.last_at().since(run.started_at());
     eprintln!();
     let word = if finished.stopped == Stopped::Parked {

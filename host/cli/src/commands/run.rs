@@ -17,7 +17,7 @@ use menagerie_sandbox::Catalogue;
 use serde_json::{Value, json};
 
 use crate::arguments::RunArguments;
-use crate::commands::answer_report::{self, Finished};
+use crate::commands::answer_report::{self, Finished, Totals};
 use crate::commands::{check, detach, follow, open};
 use crate::failure::{Failure, INTERRUPTED, chain};
 use crate::plugins::{Folders, repository};
@@ -316,12 +316,11 @@ async fn finish(
     stopped: Stopped,
     json: bool,
 ) -> Result<ExitCode, Failure> {
-    let events = host.events(key, 0, usize::MAX).await?;
     let finished = Finished {
         key,
         run,
         stopped,
-        events: &events,
+        totals: Totals::of(host, key).await?,
     };
     Ok(answer_report::print(&finished, json))
 }

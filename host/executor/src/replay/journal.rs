@@ -1,62 +1,11 @@
-//! A run's events, a page at a time.
+//! A run's journal as a file.
 
-use std::collections::VecDeque;
-
-use menagerie_journal::{Journal, RunKey, StoredEvent};
-use menagerie_orchestration::event::Recorded;
+use menagerie_journal::{Journal, RunKey};
 use menagerie_orchestration::history_file::{self, HistoryFile};
 use menagerie_orchestration::wire::WireError;
 
 use crate::error::ExecutorError;
 use crate::{pinned, store};
-
-/// Events read at once.
-const PAGE: u64 = 512;
-
-/// The events that a run had when they began to be read: whole commits, whoever drives it on.
-pub(super) struct Events<'store> {
-    store: &'store dyn Journal,
-    key: &'store RunKey,
-    page: VecDeque<StoredEvent>,
-    next: u64,
-    total: u64,
-}
-
-impl<'store> Events<'store> {
-    pub(super) async fn of(
-        store: &'store dyn Journal,
-        key: &'store RunKey,
-    ) -> Result<Self, ExecutorError> {
-        let total = store.run(key).await?.next_seq;
-        Ok(Self {
-            store,
-            key,
-            page: VecDeque::new(),
-            next: 0,
-            total,
-        })
-    }
-
-    pub(super) fn total(&self) -> u64 {
-        self.total
-    }
-
-    pub(super) async fn next(&mut self) -> Result<Option<Recorded>, ExecutorError> {
-        if self.page.is_empty() && self.next < self.total {
-            let limit = usize::try_from(PAGE.min(self.total - self.next)).unwrap_or(usize::MAX);
-            let page = self.store.events(self.key, self.next, limit).await?;
-            self.next += page.len() as u64;
-            self.page = page.into();
-        }
-        match self.page.pop_front() {
-            Some(stored) => {
-                let read = store::read_event(self.store, self.key, &stored).await?;
-                Ok(Some(read))
-            }
-            None => Ok(None),
-        }
-    }
-}
 
 /// A run's journal as a file that stands for itself.
 ///

@@ -15,9 +15,9 @@ use menagerie_orchestration::replay::{Comparison, Judge, Level, Verdict};
 use menagerie_sandbox::{Catalogue, Kind};
 
 use super::calls::{Calls, Meters};
-use super::journal::Events;
 use super::{Progress, ReplayError, Replayed, Telling, named};
 use crate::assemble::{self, AssembleError, Assembled, Part};
+use crate::events::Events;
 use crate::pinned;
 
 /// A component that is to stand in a plugin's place.
