@@ -203,7 +203,7 @@ impl Host {
     ) -> Result<Batch, ExecutorError> {
         let mut batch = store::batch(key, run, recorded)?;
         Known::default().change(&Outstanding::of(run), &mut batch);
-        batch.snapshot = store::snapshot(run);
+        batch.snapshot = store::snapshot(run, |_| true);
         batch.status = Some(store::parked());
         Ok(batch)
     }

@@ -19,8 +19,12 @@ use crate::error::ExecutorError;
 
 /// Events between two snapshots.
 const SNAPSHOT_INTERVAL: u64 = 1_024;
-/// A snapshot larger than this costs more than the events that it saves.
-const LARGEST_SNAPSHOT: usize = 1 << 20;
+/// The most bytes of snapshot that an interval's events pay for. A larger one is due the more rarely,
+/// so that a run of however large a state is resumed without all of its events, and what a step
+/// costs stays bounded all the same.
+const SNAPSHOT_BYTES_PER_INTERVAL: usize = 1 << 20;
+/// A snapshot larger than this is never made: a store keeps it in one row.
+const LARGEST_SNAPSHOT: usize = 64 << 20;
 
 /// The status of a run whose host was asked to stop: nothing was under way when it ended.
 const PARKED: &str = "parked";
@@ -148,16 +152,21 @@ pub(crate) fn batch(
             .payloads
             .extend(payloads.map(|(_, text)| Content::new(text.into_bytes())));
     }
-    let (after, count) = (run.next_seq(), recorded.len() as u64);
-    if after / SNAPSHOT_INTERVAL > (after - count) / SNAPSHOT_INTERVAL && !run.status().is_final() {
-        batch.snapshot = snapshot(run);
+    let after = run.next_seq();
+    let passes = |multiple: u64| after / multiple > (after - recorded.len() as u64) / multiple;
+    if passes(SNAPSHOT_INTERVAL) && !run.status().is_final() {
+        batch.snapshot = snapshot(run, |bytes| {
+            let intervals = bytes.div_ceil(SNAPSHOT_BYTES_PER_INTERVAL).max(1);
+            passes(SNAPSHOT_INTERVAL * intervals as u64)
+        });
     }
     Ok(batch)
 }
 
-pub(crate) fn snapshot(run: &Run) -> Option<Snapshot> {
+/// The run's state, if that many bytes are wanted.
+pub(crate) fn snapshot(run: &Run, wanted: impl Fn(usize) -> bool) -> Option<Snapshot> {
     let body = run.snapshot().ok()?;
-    (body.len() <= LARGEST_SNAPSHOT).then(|| Snapshot {
+    (body.len() <= LARGEST_SNAPSHOT && wanted(body.len())).then(|| Snapshot {
         state_version: SNAPSHOT_VERSION,
         body: Content::new(body),
     })
@@ -285,4 +294,52 @@ pub(crate) async fn fold(
         run.apply(&read_event(journal, key, stored).await?);
     }
     Ok(run)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use menagerie_orchestration::event::Pins;
+    use menagerie_orchestration::flow_file;
+    use menagerie_orchestration::input::{Input, Start};
+
+    use super::*;
+
+    /// How many events lie before each snapshot of a run with an input of so many bytes.
+    fn snapshots_of(input: usize, events: u64) -> Vec<u64> {
+        let flow = flow_file::parse("name = \"f\"\n[agents.a]\nplugin = \"a\"\n").unwrap();
+        let key = RunKey::in_default("run");
+        let mut run = Run::new(Arc::new(flow.flow));
+        let start = Input::Start(Box::new(Start {
+            run: "run".to_owned(),
+            input: Document::from(serde_json::json!("x".repeat(input))),
+            seed: 1,
+            limits: run.flow().limits.clone(),
+            pins: Pins::default(),
+        }));
+        run.advance(&[start], Timestamp(1));
+        let recorded = Recorded {
+            at: Timestamp(2),
+            cause: String::new(),
+            continues: false,
+            event: Event::Unpaused {
+                by: "test".to_owned(),
+            },
+        };
+        let mut found = Vec::new();
+        while run.next_seq() < events {
+            run.apply(&recorded);
+            let batch = batch(&key, &run, std::slice::from_ref(&recorded)).unwrap();
+            found.extend(batch.snapshot.map(|_| run.next_seq()));
+        }
+        found
+    }
+
+    #[test]
+    fn a_large_state_is_written_the_more_rarely_but_is_written() {
+        assert_eq!(snapshots_of(10, 4_096), [1_024, 2_048, 3_072, 4_096]);
+        // The input stands in the snapshot three times: as such, in the state, in the view of the
+        // pending decision.
+        assert_eq!(snapshots_of(600_000, 4_096), [2_048, 4_096]);
+    }
 }
