@@ -5,7 +5,10 @@
 //! guest call is the loop over wasmtime that the sandbox's benchmark has; the disk's own pace is
 //! taken by overwriting and syncing as many bytes as a step writes to the log.
 //!
-//! With the argument `rounds` it measures nothing by itself: see `rounds.rs`.
+//! Arguments name the figures to take; without any, all are taken but `cost_growth_1e5`, which is
+//! `cost_growth` with a tenth of its finished runs, for slow disks. Figures taken together are told
+//! together. With the argument `rounds` it measures nothing by itself: see `rounds.rs`. A debug build
+//! takes a hundredth of the sizes of `resume_million` and `cost_growth`, to see that they work.
 #![allow(
     clippy::unwrap_used,
     missing_docs,
@@ -13,6 +16,7 @@
     reason = "a benchmark: a panic is how it fails"
 )]
 
+use std::cell::OnceCell;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,12 +37,17 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
+mod absent;
 #[path = "../../../sandbox/benches/support/bare.rs"]
 mod bare;
+mod bulk;
 mod disk;
+mod growth;
+mod long_run;
 mod overhead;
 mod rounds;
 mod steps;
+mod waiting;
 
 use bare::Bare;
 use disk::Disk;
@@ -58,15 +67,103 @@ fn main() {
     if !std::env::args().any(|argument| argument == "--bench") {
         return;
     }
-    let bench = Bench::new();
-    if std::env::args().any(|argument| argument == "rounds") {
-        rounds::answer(&bench);
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| argument != "--bench")
+        .collect();
+    if wanted == ["rounds"] {
+        rounds::answer(&Bench::new());
         return;
     }
-    bench.durable_step("durable_step", &bench.ahead);
-    bench.durable_step("durable_step_deciding", &bench.deciding);
-    bench.rates();
-    overhead::step_overhead();
+    let unknown = |name: &&String| !FIGURES.iter().any(|(names, _)| names.contains(&&***name));
+    if let Some(name) = wanted.iter().find(unknown) {
+        let known: Vec<&str> = FIGURES
+            .iter()
+            .flat_map(|(names, _)| *names)
+            .copied()
+            .collect();
+        eprintln!(
+            "there is no figure `{name}`; there are {}",
+            known.join(", ")
+        );
+        std::process::exit(2);
+    }
+    let bench = OnceCell::new();
+    for (names, take) in FIGURES {
+        let by_name = names
+            .iter()
+            .any(|name| wanted.iter().any(|wanted| wanted == name));
+        if by_name || wanted.is_empty() && !names.contains(&"cost_growth_1e5") {
+            take(&bench);
+        }
+    }
+}
+
+/// What is built for those figures alone that have real guests.
+type Guests = OnceCell<Bench>;
+
+/// Figures that are told together, and what takes them.
+type Figures = (&'static [&'static str], fn(&Guests));
+
+/// All figures, the one first that wants a young process.
+const FIGURES: &[Figures] = &[
+    (&["waiting_runs", "waiting_runs_look"], |_| {
+        waiting::waiting_runs()
+    }),
+    (&["durable_step"], |guests| {
+        let bench = guests.get_or_init(Bench::new);
+        bench.durable_step("durable_step", &bench.ahead);
+    }),
+    (&["durable_step_deciding"], |guests| {
+        let bench = guests.get_or_init(Bench::new);
+        bench.durable_step("durable_step_deciding", &bench.deciding);
+    }),
+    (
+        &["durable_rate_64", "memory_rate", "memory_rate_deciding"],
+        |guests| {
+            guests.get_or_init(Bench::new).rates();
+        },
+    ),
+    (&["step_overhead"], |_| overhead::step_overhead()),
+    (&["bytes_per_step"], |_| long_run::bytes_per_step()),
+    (&["resume_million"], |_| long_run::resume_million()),
+    (&["cost_growth_1e5"], |_| {
+        growth::cost_growth("cost_growth_1e5", 100_000)
+    }),
+    (&["cost_growth"], |_| {
+        growth::cost_growth("cost_growth", 1_000_000)
+    }),
+];
+
+/// The sizes of long figures: a debug build only sees whether they work.
+fn scaled(size: usize) -> usize {
+    if cfg!(debug_assertions) {
+        size / 100
+    } else {
+        size
+    }
+}
+
+/// As the program has it.
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// A host over a journal.
+fn host(journal: Arc<dyn Journal>) -> Host {
+    Host::new(HostParts {
+        journal,
+        clock: Arc::new(SystemClock::default()),
+        gate: GateConfig {
+            slots: 10,
+            queue: 100,
+        },
+        inbox_interval: Duration::from_millis(100),
+    })
 }
 
 /// One line of output.
@@ -145,11 +242,7 @@ impl Bench {
         let mut plugins = menagerie_builder::test_guests(&root, &mut Silent).unwrap();
         plugins.extend(menagerie_builder::bundled(&root, &mut Silent).unwrap());
         let plugins = Plugins(plugins);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = runtime();
         let engine = Engine::new(&EngineConfig::default()).unwrap();
         let catalogue = Catalogue::new(engine, None);
         let bare = Arc::new(Bare::new(&plugins.bytes("echo")));
@@ -165,22 +258,10 @@ impl Bench {
         }
     }
 
-    fn host(journal: Arc<dyn Journal>) -> Host {
-        Host::new(HostParts {
-            journal,
-            clock: Arc::new(SystemClock::default()),
-            gate: GateConfig {
-                slots: 10,
-                queue: 100,
-            },
-            inbox_interval: Duration::from_millis(100),
-        })
-    }
-
     fn store(&self, name: &str) -> (Host, std::path::PathBuf) {
         let folder = self.folder.path().join(name);
         let journal = SqliteJournal::open(&folder, &Options::new("bench")).unwrap();
-        (Self::host(Arc::new(journal)), folder)
+        (host(Arc::new(journal)), folder)
     }
 
     /// One run, driven by a worker as the program has it.
@@ -293,7 +374,7 @@ impl Bench {
         let mut syncs = Vec::new();
         for _ in 0..7 {
             durable.push(self.rate(&host, &self.ahead, RUNS));
-            let memory = || Self::host(Arc::new(MemoryJournal::new("bench")));
+            let memory = || self::host(Arc::new(MemoryJournal::new("bench")));
             ahead.push(self.rate(&memory(), &self.ahead, RUNS));
             deciding.push(self.rate(&memory(), &self.deciding, RUNS));
             bare.push(self.bare_rate());
