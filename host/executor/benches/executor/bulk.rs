@@ -7,12 +7,8 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use menagerie_journal::{
-    Batch, Bell, CallKey, CallRecord, CallRow, Checkpoint, Claim, Claimed, CommitError, Committed,
-    Created, Digest, Error, Fork, Hears, InboxEntry, Journal, Loaded, NewRun, Notice, Owner, Page,
-    PinRow, RunFilter, RunKey, RunPage, RunRow, Runnable, StoreReport, StoredEvent, Verified,
-};
-use tokio::sync::{Mutex, broadcast};
+use menagerie_journal::{Batch, Claim, CommitError, Committed, Digest, Journal};
+use tokio::sync::Mutex;
 
 /// Events that are gathered.
 const GATHERED: usize = 1_000;
@@ -82,23 +78,6 @@ impl<J: Journal> Bulk<J> {
 }
 
 impl<J: Journal> Journal for Bulk<J> {
-    fn create(&self, run: NewRun, batch: Batch) -> BoxFuture<'_, Result<Created, CommitError>> {
-        self.inner.create(run, batch)
-    }
-
-    fn fork(
-        &self,
-        run: NewRun,
-        fork: Fork,
-        batch: Batch,
-    ) -> BoxFuture<'_, Result<Created, CommitError>> {
-        self.inner.fork(run, fork, batch)
-    }
-
-    fn checkpoints(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<Checkpoint>, Error>> {
-        self.inner.checkpoints(run)
-    }
-
     fn commit(
         &self,
         claim: &Claim,
@@ -127,119 +106,9 @@ impl<J: Journal> Journal for Bulk<J> {
         })
     }
 
-    fn record_calls(
-        &self,
-        claim: &Claim,
-        records: Vec<CallRecord>,
-    ) -> BoxFuture<'_, Result<(), CommitError>> {
-        self.inner.record_calls(claim, records)
-    }
-
-    fn call(&self, run: &RunKey, call: CallKey) -> BoxFuture<'_, Result<Option<CallRow>, Error>> {
-        self.inner.call(run, call)
-    }
-
-    fn calls(
-        &self,
-        run: &RunKey,
-        step: &str,
-        attempt: u32,
-    ) -> BoxFuture<'_, Result<Vec<CallRow>, Error>> {
-        self.inner.calls(run, step, attempt)
-    }
-
-    fn load(&self, run: &RunKey, version: u32) -> BoxFuture<'_, Result<Loaded, Error>> {
-        self.inner.load(run, version)
-    }
-
-    fn events(
-        &self,
-        run: &RunKey,
-        from: u64,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<StoredEvent>, Error>> {
-        self.inner.events(run, from, limit)
-    }
-
-    fn payload(&self, run: &RunKey, digest: Digest) -> BoxFuture<'_, Result<Arc<[u8]>, Error>> {
-        self.inner.payload(run, digest)
-    }
-
-    fn pins(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<PinRow>, Error>> {
-        self.inner.pins(run)
-    }
-
-    fn blob(&self, namespace: &str, digest: Digest) -> BoxFuture<'_, Result<Arc<[u8]>, Error>> {
-        self.inner.blob(namespace, digest)
-    }
-
-    fn claim(&self, run: &RunKey) -> BoxFuture<'_, Result<Claimed, Error>> {
-        self.inner.claim(run)
-    }
-
-    fn take_over(&self, run: &RunKey, epoch: u64) -> BoxFuture<'_, Result<Claimed, Error>> {
-        self.inner.take_over(run, epoch)
-    }
-
-    fn mail(&self) -> BoxFuture<'_, Result<Vec<RunKey>, Error>> {
-        self.inner.mail()
-    }
-
-    fn runnable(&self, now_ms: u64, limit: usize) -> BoxFuture<'_, Result<Runnable, Error>> {
-        self.inner.runnable(now_ms, limit)
-    }
-
-    fn processes(&self) -> BoxFuture<'_, Result<Vec<Owner>, Error>> {
-        self.inner.processes()
-    }
-
-    fn listen(&self, hears: Hears) -> Bell {
-        self.inner.listen(hears)
-    }
-
-    fn ring(&self) {
-        self.inner.ring();
-    }
-
-    fn owner(&self, run: &RunKey) -> BoxFuture<'_, Result<Option<Owner>, Error>> {
-        self.inner.owner(run)
-    }
-
-    fn put_inbox(
-        &self,
-        run: &RunKey,
-        input_id: &str,
-        json: &str,
-        at_ms: u64,
-    ) -> BoxFuture<'_, Result<bool, CommitError>> {
-        self.inner.put_inbox(run, input_id, json, at_ms)
-    }
-
-    fn take_inbox(
-        &self,
-        run: &RunKey,
-        after: u64,
-    ) -> BoxFuture<'_, Result<Vec<InboxEntry>, Error>> {
-        self.inner.take_inbox(run, after)
-    }
-
-    fn run(&self, run: &RunKey) -> BoxFuture<'_, Result<RunRow, Error>> {
-        self.inner.run(run)
-    }
-
-    fn runs(&self, filter: RunFilter, page: Page) -> BoxFuture<'_, Result<RunPage, Error>> {
-        self.inner.runs(filter, page)
-    }
-
-    fn subscribe(&self) -> broadcast::Receiver<Notice> {
-        self.inner.subscribe()
-    }
-
-    fn verify(&self, run: &RunKey) -> BoxFuture<'_, Result<Verified, Error>> {
-        self.inner.verify(run)
-    }
-
-    fn verify_all(&self) -> BoxFuture<'_, Result<StoreReport, Error>> {
-        self.inner.verify_all()
+    pass_on! {
+        create fork checkpoints record_calls call calls load events payload pins blob claim
+        take_over owner put_inbox take_inbox mail runnable processes listen ring run runs
+        subscribe verify verify_all
     }
 }

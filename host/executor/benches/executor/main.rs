@@ -37,6 +37,10 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
+#[macro_use]
+#[path = "../../../../tests/support/pass_on.rs"]
+mod pass_on;
+
 mod absent;
 #[path = "../../../sandbox/benches/support/bare.rs"]
 mod bare;

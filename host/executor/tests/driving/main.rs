@@ -2,6 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(missing_docs, reason = "tests")]
 
+#[macro_use]
+#[path = "../../../../tests/support/pass_on.rs"]
+mod pass_on;
+
 mod cancelling;
 mod completing;
 mod components;

@@ -5,11 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::future::BoxFuture;
 use menagerie_journal::{
-    Batch, Bell, CallKey, CallRecord, CallRow, Checkpoint, Claim, Claimed, CommitError, Committed,
-    Created, Digest, Error, Fork, Hears, InboxEntry, Journal, Loaded, NewRun, Notice, Owner, Page,
-    PinRow, RunFilter, RunKey, RunPage, RunRow, Runnable, StoreReport, StoredEvent, Verified,
+    Batch, CallRecord, Claim, Claimed, CommitError, Committed, Created, Error, Fork, Journal,
+    NewRun, RunKey,
 };
-use tokio::sync::broadcast;
 use tokio_util::sync::CancellationToken;
 
 /// At which write the process dies.
@@ -98,10 +96,6 @@ impl Journal for Mortal {
         Box::pin(self.write(move || self.inner.fork(run, from, batch)))
     }
 
-    fn checkpoints(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<Checkpoint>, Error>> {
-        self.inner.checkpoints(run)
-    }
-
     fn claim(&self, run: &RunKey) -> BoxFuture<'_, Result<Claimed, Error>> {
         let run = run.clone();
         Box::pin(self.write(move || self.inner.claim(&run)))
@@ -110,26 +104,6 @@ impl Journal for Mortal {
     fn take_over(&self, run: &RunKey, epoch: u64) -> BoxFuture<'_, Result<Claimed, Error>> {
         let run = run.clone();
         Box::pin(self.write(move || self.inner.take_over(&run, epoch)))
-    }
-
-    fn mail(&self) -> BoxFuture<'_, Result<Vec<RunKey>, Error>> {
-        self.inner.mail()
-    }
-
-    fn runnable(&self, now_ms: u64, limit: usize) -> BoxFuture<'_, Result<Runnable, Error>> {
-        self.inner.runnable(now_ms, limit)
-    }
-
-    fn processes(&self) -> BoxFuture<'_, Result<Vec<Owner>, Error>> {
-        self.inner.processes()
-    }
-
-    fn listen(&self, hears: Hears) -> Bell {
-        self.inner.listen(hears)
-    }
-
-    fn ring(&self) {
-        self.inner.ring();
     }
 
     fn release(&self, claim: Claim) -> BoxFuture<'_, Result<(), CommitError>> {
@@ -147,73 +121,8 @@ impl Journal for Mortal {
         Box::pin(self.write(move || self.inner.put_inbox(&run, &input_id, &json, at_ms)))
     }
 
-    fn call(&self, run: &RunKey, call: CallKey) -> BoxFuture<'_, Result<Option<CallRow>, Error>> {
-        self.inner.call(run, call)
-    }
-
-    fn calls(
-        &self,
-        run: &RunKey,
-        step: &str,
-        attempt: u32,
-    ) -> BoxFuture<'_, Result<Vec<CallRow>, Error>> {
-        self.inner.calls(run, step, attempt)
-    }
-
-    fn load(&self, run: &RunKey, version: u32) -> BoxFuture<'_, Result<Loaded, Error>> {
-        self.inner.load(run, version)
-    }
-
-    fn events(
-        &self,
-        run: &RunKey,
-        from: u64,
-        limit: usize,
-    ) -> BoxFuture<'_, Result<Vec<StoredEvent>, Error>> {
-        self.inner.events(run, from, limit)
-    }
-
-    fn payload(&self, run: &RunKey, digest: Digest) -> BoxFuture<'_, Result<Arc<[u8]>, Error>> {
-        self.inner.payload(run, digest)
-    }
-
-    fn pins(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<PinRow>, Error>> {
-        self.inner.pins(run)
-    }
-
-    fn blob(&self, namespace: &str, digest: Digest) -> BoxFuture<'_, Result<Arc<[u8]>, Error>> {
-        self.inner.blob(namespace, digest)
-    }
-
-    fn owner(&self, run: &RunKey) -> BoxFuture<'_, Result<Option<Owner>, Error>> {
-        self.inner.owner(run)
-    }
-
-    fn take_inbox(
-        &self,
-        run: &RunKey,
-        after: u64,
-    ) -> BoxFuture<'_, Result<Vec<InboxEntry>, Error>> {
-        self.inner.take_inbox(run, after)
-    }
-
-    fn run(&self, run: &RunKey) -> BoxFuture<'_, Result<RunRow, Error>> {
-        self.inner.run(run)
-    }
-
-    fn runs(&self, filter: RunFilter, page: Page) -> BoxFuture<'_, Result<RunPage, Error>> {
-        self.inner.runs(filter, page)
-    }
-
-    fn subscribe(&self) -> broadcast::Receiver<Notice> {
-        self.inner.subscribe()
-    }
-
-    fn verify(&self, run: &RunKey) -> BoxFuture<'_, Result<Verified, Error>> {
-        self.inner.verify(run)
-    }
-
-    fn verify_all(&self) -> BoxFuture<'_, Result<StoreReport, Error>> {
-        self.inner.verify_all()
+    pass_on! {
+        checkpoints call calls load events payload pins blob owner take_inbox mail runnable
+        processes listen ring run runs subscribe verify verify_all
     }
 }
