@@ -6,11 +6,13 @@
 //! - [`event`]: the one model that every reader and writer here shares.
 //! - [`xes`]: the log as XES (IEEE 1849-2016), written so that tools read it.
 //! - [`jsonl`]: the same events, one JSON object per line.
+//! - [`log`]: a log in memory, for everything that is computed over whole logs.
 //! - [`online`]: counts that are kept up to date event by event, in memory bounded by open cases.
 //! - [`metrics`]: the figures that users see, computed from those counts.
 
 pub mod event;
 pub mod jsonl;
+pub mod log;
 pub mod metrics;
 pub mod online;
 pub mod timestamp;
@@ -21,6 +23,7 @@ mod xml;
 
 pub use event::{AttributeValue, Attributes, Case, CaseState, Cost, Lifecycle, ProcessEvent};
 pub use jsonl::{JsonlError, write_jsonl};
+pub use log::Log;
 pub use metrics::{Metrics, Model};
 pub use online::Online;
 pub use xes::{LogHead, Written, XesError, XesWriter, write_xes};
