@@ -6,10 +6,12 @@
 //! - [`event`]: the one model that every reader and writer here shares.
 //! - [`xes`]: the log as XES (IEEE 1849-2016), written so that tools read it.
 //! - [`jsonl`]: the same events, one JSON object per line.
+//! - [`document`]: files of others, as they are: XES, plain or compressed, and tables.
 //! - [`log`]: a log in memory, for everything that is computed over whole logs.
 //! - [`online`]: counts that are kept up to date event by event, in memory bounded by open cases.
 //! - [`metrics`]: the figures that users see, computed from those counts.
 
+pub mod document;
 pub mod event;
 pub mod jsonl;
 pub mod log;

@@ -1,0 +1,127 @@
+//! How long each part takes over one log, the least of several turns, in milliseconds.
+//!
+//! `cargo bench -p menagerie-mining --bench mining [-- LOG.xes[.gz]]`; without a log, one is made:
+//! 9 400 cases with about 100 000 events of twelve activities, with loops, choices and noise.
+#![allow(
+    missing_docs,
+    clippy::print_stdout,
+    reason = "a program that prints figures"
+)]
+
+use std::fmt::Write as _;
+use std::hint::black_box;
+use std::time::Instant;
+
+use menagerie_mining::document::{read_xes, write_xes_document};
+use menagerie_mining::log::{Occurrences, Variants};
+
+const TURNS: usize = 7;
+
+fn main() {
+    let path = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'));
+    let bytes = match &path {
+        Some(path) => std::fs::read(path).expect("the log can be read"),
+        None => made().into_bytes(),
+    };
+    let text = menagerie_mining::document::text_of(&bytes, u64::MAX)
+        .expect("text")
+        .into_owned();
+    println!("{} bytes of XES", text.len());
+    let document = measure("read XES", || read_xes(text.as_bytes()).expect("a log"));
+    measure("write XES", || {
+        let mut sink = Vec::with_capacity(text.len());
+        write_xes_document(&mut sink, &document).expect("written");
+        sink
+    });
+    let log = measure("document to log", || document.log("concept:name"));
+    println!("{} events, {} cases", log.events().len(), log.cases().len());
+    let variants = measure("variants", || Variants::of(&log, Occurrences::Completed));
+    println!("{} variants", variants.list.len());
+}
+
+fn measure<T>(name: &str, mut work: impl FnMut() -> T) -> T {
+    let mut least = f64::INFINITY;
+    let mut result = None;
+    for _ in 0..TURNS {
+        let began = Instant::now();
+        let made = black_box(work());
+        least = least.min(began.elapsed().as_secs_f64() * 1e3);
+        result = Some(made);
+    }
+    println!("{name:32} {least:10.3} ms");
+    result.expect("at least one turn")
+}
+
+/// A log like that of a team of agents: plan, search and code side by side, tests with fixes, reviews
+/// that send back, and one event in a hundred where it should not be.
+fn made() -> String {
+    let mut chance = Chance(42);
+    let mut text = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<log xes.version=\"1849.2016\">\n",
+    );
+    let mut at_ms = 1_767_225_600_000_i64;
+    for case in 0..9_400 {
+        let _ = write!(
+            text,
+            "<trace>\n<string key=\"concept:name\" value=\"run-{case}\"/>\n"
+        );
+        at_ms += 20_000;
+        let mut now = at_ms;
+        for activity in path(&mut chance) {
+            now += 50 + i64::from(chance.below(3_000));
+            let when = menagerie_mining::timestamp::format(now).expect("a year of this century");
+            let _ = write!(
+                text,
+                "<event>\n<string key=\"concept:name\" value=\"{activity}\"/>\n<string key=\"org:resource\" value=\"{activity}-agent\"/>\n<date key=\"time:timestamp\" value=\"{when}\"/>\n<string key=\"lifecycle:transition\" value=\"complete\"/>\n<float key=\"cost:total\" value=\"0.0{}\"/>\n</event>\n",
+                chance.below(10_000)
+            );
+        }
+        text.push_str("</trace>\n");
+    }
+    text.push_str("</log>\n");
+    text
+}
+
+fn path(chance: &mut Chance) -> Vec<&'static str> {
+    let mut path = vec!["intake"];
+    loop {
+        path.push("plan");
+        let mut middle = vec!["search", "code", "retrieve"];
+        while !middle.is_empty() {
+            let next = chance.below(u32::try_from(middle.len()).expect("three"));
+            path.push(middle.remove(next as usize));
+        }
+        path.push("test");
+        while chance.below(100) < 30 {
+            path.extend(["fix", "test"]);
+        }
+        path.push("review");
+        if chance.below(100) >= 15 {
+            break;
+        }
+    }
+    if chance.below(100) < 10 {
+        path.extend(["escalate", "human_review"]);
+    }
+    path.extend(["publish", "close"]);
+    if chance.below(10) == 0 {
+        let from = chance.below(u32::try_from(path.len()).expect("short")) as usize;
+        let to = chance.below(u32::try_from(path.len()).expect("short")) as usize;
+        path.swap(from, to);
+    }
+    path
+}
+
+/// A small generator of equally distributed numbers; the same on every machine.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, bound: u32) -> u32 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        u32::try_from((self.0 >> 32) % u64::from(bound)).expect("below a number of 32 bits")
+    }
+}
