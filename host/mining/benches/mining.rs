@@ -12,6 +12,7 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::Instant;
 
+use menagerie_mining::discover::{Graph, Thresholds, alpha, heuristics, inductive};
 use menagerie_mining::document::{read_xes, write_xes_document};
 use menagerie_mining::log::{Occurrences, Variants};
 
@@ -39,6 +40,15 @@ fn main() {
     println!("{} events, {} cases", log.events().len(), log.cases().len());
     let variants = measure("variants", || Variants::of(&log, Occurrences::Completed));
     println!("{} variants", variants.list.len());
+    measure("graph with times", || {
+        Graph::of(&log, &variants, Occurrences::Completed)
+    });
+    measure("alpha", || alpha(&variants));
+    measure("heuristics", || {
+        heuristics(&variants, &Thresholds::default())
+    });
+    measure("inductive", || inductive(&variants, 0.0));
+    measure("inductive, noise 0.2", || inductive(&variants, 0.2));
 }
 
 fn measure<T>(name: &str, mut work: impl FnMut() -> T) -> T {

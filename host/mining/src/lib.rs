@@ -11,6 +11,7 @@
 //! - [`online`]: counts that are kept up to date event by event, in memory bounded by open cases.
 //! - [`metrics`]: the figures that users see, computed from those counts.
 
+pub mod discover;
 pub mod document;
 pub mod event;
 pub mod jsonl;
