@@ -12,9 +12,11 @@ use std::fmt::Write as _;
 use std::hint::black_box;
 use std::time::Instant;
 
+use menagerie_mining::conform::{Aligner, PrefixChecker, Unknown, align, precision, replay};
 use menagerie_mining::discover::{Graph, Thresholds, alpha, heuristics, inductive};
 use menagerie_mining::document::{read_xes, write_xes_document};
 use menagerie_mining::log::{Occurrences, Variants};
+use menagerie_mining::net::{PetriNet, read_pnml};
 
 const TURNS: usize = 7;
 
@@ -48,7 +50,62 @@ fn main() {
         heuristics(&variants, &Thresholds::default())
     });
     measure("inductive", || inductive(&variants, 0.0));
-    measure("inductive, noise 0.2", || inductive(&variants, 0.2));
+    let tree = measure("inductive, noise 0.2", || inductive(&variants, 0.2));
+    let found = PetriNet::of_tree(&tree, &variants.activities);
+    conformance("the inductive net", &found, &variants);
+    for path in std::env::args()
+        .skip(1)
+        .filter(|path| path.ends_with(".pnml"))
+    {
+        let text = std::fs::read_to_string(&path).expect("the net can be read");
+        let net = read_pnml(&text).expect("a net");
+        conformance(&path, &net, &variants);
+    }
+}
+
+fn conformance(name: &str, net: &PetriNet, variants: &Variants) {
+    println!(
+        "{name}: {} places, {} transitions",
+        net.places.len(),
+        net.transitions.len()
+    );
+    match measure("explore", || Aligner::new(net)) {
+        Ok(aligner) => println!("{} markings", aligner.markings()),
+        Err(error) => println!("{error}"),
+    }
+    let alignments = measure("align", || align(net, variants).expect("aligned"));
+    println!("{:?}", alignments.summary);
+    let replayed = measure("token replay", || replay(net, variants));
+    println!("{:?}", replayed.map(|replayed| replayed.summary));
+    println!(
+        "{:?}",
+        measure("ETC precision", || precision(
+            net,
+            variants,
+            Unknown::PassedOver
+        ))
+    );
+    let Ok(mut checker) = PrefixChecker::new(net) else {
+        return;
+    };
+    let events: usize = variants
+        .list
+        .iter()
+        .map(|variant| variant.path.len() * variant.cases.len())
+        .sum();
+    let deviations = measure("live conformance", || {
+        let mut deviations = 0;
+        for variant in &variants.list {
+            for _ in &variant.cases {
+                let mut case = checker.begin();
+                for activity in &variant.path {
+                    deviations += checker.observe(&mut case, variants.name(*activity));
+                }
+            }
+        }
+        deviations
+    });
+    println!("{deviations} deviations in {events} events");
 }
 
 fn measure<T>(name: &str, mut work: impl FnMut() -> T) -> T {

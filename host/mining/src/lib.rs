@@ -11,12 +11,14 @@
 //! - [`online`]: counts that are kept up to date event by event, in memory bounded by open cases.
 //! - [`metrics`]: the figures that users see, computed from those counts.
 
+pub mod conform;
 pub mod discover;
 pub mod document;
 pub mod event;
 pub mod jsonl;
 pub mod log;
 pub mod metrics;
+pub mod net;
 pub mod online;
 pub mod timestamp;
 pub mod xes;

@@ -1,0 +1,18 @@
+//! Does a log do what a net says: alignments, token replay, precision, and the same for cases that go on.
+
+mod align;
+mod costs;
+mod diagnose;
+mod lazy;
+mod precision;
+mod prefix;
+mod replay;
+mod search;
+mod states;
+
+pub use align::{Aligner, Alignment, AlignmentSummary, Alignments, Move, align};
+pub use diagnose::{ActivityDiagnosis, diagnose};
+pub use precision::{Precision, Unknown, precision};
+pub use prefix::{Prefix, PrefixChecker};
+pub use replay::{Replay, ReplaySummary, TokenCounts, replay};
+pub use states::{MOST_STATES, NetError};
