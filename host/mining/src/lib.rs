@@ -20,6 +20,7 @@ pub mod log;
 pub mod metrics;
 pub mod net;
 pub mod online;
+pub mod performance;
 pub mod timestamp;
 pub mod xes;
 
