@@ -11,9 +11,11 @@
 //! - [`online`]: counts that are kept up to date event by event, in memory bounded by open cases.
 //! - [`metrics`]: the figures that users see, computed from those counts.
 
+pub mod compare;
 pub mod conform;
 pub mod discover;
 pub mod document;
+pub mod drift;
 pub mod event;
 pub mod jsonl;
 pub mod log;
@@ -21,6 +23,7 @@ pub mod metrics;
 pub mod net;
 pub mod online;
 pub mod performance;
+pub mod statistics;
 pub mod timestamp;
 pub mod xes;
 

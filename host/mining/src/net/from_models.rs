@@ -128,3 +128,69 @@ impl OfTree<'_> {
         }
     }
 }
+
+/// A task of a declared order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Task {
+    /// The activity.
+    pub name: String,
+    /// Tasks that end before it, by their places in the list.
+    pub after: Vec<usize>,
+    /// Whether it may be left out.
+    pub skippable: bool,
+    /// Activities that may stand in its place.
+    pub instead: Vec<String>,
+}
+
+impl PetriNet {
+    /// The net of tasks that follow one another as declared, otherwise in any order. What `after` names must come
+    /// without cycles.
+    #[must_use]
+    pub fn of_order(tasks: &[Task]) -> Self {
+        let mut net = Self::default();
+        let source = net.place("source");
+        let sink = net.place("sink");
+        let mut inputs: Vec<Vec<PlaceId>> = vec![Vec::new(); tasks.len()];
+        let mut outputs = inputs.clone();
+        let (mut begins, mut ends) = (Vec::new(), Vec::new());
+        for (place, task) in tasks.iter().enumerate() {
+            for before in &task.after {
+                let between = net.place(format!("{} → {}", tasks[*before].name, task.name));
+                outputs[*before].push(between);
+                inputs[place].push(between);
+            }
+            if task.after.is_empty() {
+                let begin = net.place(format!("→ {}", task.name));
+                inputs[place].push(begin);
+                begins.push(begin);
+            }
+        }
+        for (place, task) in tasks.iter().enumerate() {
+            if outputs[place].is_empty() {
+                let end = net.place(format!("{} →", task.name));
+                outputs[place].push(end);
+                ends.push(end);
+            }
+        }
+        net.transition("begin", None, &[source], &begins);
+        for (place, task) in tasks.iter().enumerate() {
+            let (inputs, outputs) = (&inputs[place], &outputs[place]);
+            net.transition(&task.name, Some(&task.name), inputs, outputs);
+            for other in &task.instead {
+                net.transition(
+                    format!("{other} for {}", task.name),
+                    Some(other),
+                    inputs,
+                    outputs,
+                );
+            }
+            if task.skippable {
+                net.transition(format!("without {}", task.name), None, inputs, outputs);
+            }
+        }
+        net.transition("end", None, &ends, &[sink]);
+        net.initial = vec![(source, 1)];
+        net.finals = vec![vec![(sink, 1)]];
+        net
+    }
+}

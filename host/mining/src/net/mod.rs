@@ -9,6 +9,7 @@ mod from_models;
 mod pnml;
 mod reduce;
 
+pub use from_models::Task;
 pub use pnml::{PnmlError, read_pnml, write_pnml};
 
 /// The index of a place.
