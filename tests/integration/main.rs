@@ -20,6 +20,7 @@ mod housekeeping;
 mod outside;
 mod outside_calls;
 mod program;
+mod promises;
 mod replay;
 mod review;
 mod serve;
