@@ -64,6 +64,9 @@ pub struct AlignmentSummary {
     pub total_cost: u64,
 }
 
+/// The most markings of a net that is not searched, but listed from the start.
+const FEW_STATES: usize = 1 << 11;
+
 /// Aligns every variant of a log with a net.
 ///
 /// A net that is unbounded or large is searched marking by marking, within bounds.
@@ -72,9 +75,15 @@ pub struct AlignmentSummary {
 /// When the net cannot end, or when it is so large, alone or together with a trace, that no answer is
 /// found within the bounds; see [`NetError`].
 pub fn align(net: &PetriNet, variants: &Variants) -> Result<Alignments, NetError> {
-    match Aligner::new(net) {
+    match Aligner::within(net, FEW_STATES) {
         Ok(aligner) => aligner.align(variants),
-        Err(NetError::Unbounded { .. } | NetError::TooLarge { .. }) => searched(net, variants),
+        Err(error @ (NetError::Unbounded { .. } | NetError::TooLarge { .. })) => {
+            searched(net, variants).map_err(|found| match (error, found) {
+                // That tokens have no end says more than that there are many markings.
+                (error @ NetError::Unbounded { .. }, NetError::TooLarge { .. }) => error,
+                (_, found) => found,
+            })
+        }
         Err(error) => Err(error),
     }
 }
@@ -82,12 +91,11 @@ pub fn align(net: &PetriNet, variants: &Variants) -> Result<Alignments, NetError
 fn searched(net: &PetriNet, variants: &Variants) -> Result<Alignments, NetError> {
     let labels = Labels::new(net);
     let of_activities = labels.of_activities(variants);
-    let label_of = |transition: TransitionId| labels.of[transition as usize];
-    let mut search = Search::new(net);
-    let (shortest, _) = search.align(&[], label_of, &of_activities)?;
+    let mut search = Search::new(net, &labels);
+    let (shortest, _) = search.align(&[], &of_activities)?;
     let mut of_variants = Vec::with_capacity(variants.list.len());
     for variant in &variants.list {
-        let (cost, moves) = search.align(&variant.path, label_of, &of_activities)?;
+        let (cost, moves) = search.align(&variant.path, &of_activities)?;
         let fitness = share(cost, variant.path.len() as u64 + shortest);
         of_variants.push(Alignment {
             cost,
@@ -114,7 +122,11 @@ impl Aligner {
     /// # Errors
     /// When the net cannot end, is unbounded, or is too large; see [`NetError`].
     pub fn new(net: &PetriNet) -> Result<Self, NetError> {
-        let states = States::of(net, MOST_STATES)?;
+        Self::within(net, MOST_STATES)
+    }
+
+    fn within(net: &PetriNet, most: usize) -> Result<Self, NetError> {
+        let states = States::of(net, most)?;
         Ok(Self { states })
     }
 

@@ -7,6 +7,8 @@ use crate::net::{PetriNet, TransitionId};
 
 /// The most markings that are remembered.
 const MOST_MARKINGS: usize = 1 << 18;
+/// The most numbers of tokens that are remembered: markings of nets with many places are large.
+const MOST_TOKENS: usize = 1 << 25;
 
 /// Markings by number, and what leads from one to another, once it was asked for.
 #[derive(Debug)]
@@ -44,10 +46,9 @@ impl<'net> Lazy<'net> {
     /// What leads from a marking.
     pub(super) fn steps(&mut self, from: u32) -> Result<&[(TransitionId, u32)], NetError> {
         if self.steps[from as usize].is_none() {
-            if self.markings.len() > MOST_MARKINGS {
-                return Err(NetError::TooLarge {
-                    most: MOST_MARKINGS,
-                });
+            let most = MOST_MARKINGS.min(MOST_TOKENS / self.net.places.len().max(1));
+            if self.markings.len() > most {
+                return Err(NetError::TooLarge { most });
             }
             let reached = enabled_after(self.net, &self.markings[from as usize]);
             let steps = reached

@@ -1,8 +1,10 @@
 //! Does a log do what a net says: alignments, token replay, precision, and the same for cases that go on.
 
 mod align;
+mod components;
 mod costs;
 mod diagnose;
+mod estimate;
 mod lazy;
 mod precision;
 mod prefix;

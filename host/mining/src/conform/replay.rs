@@ -9,6 +9,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use super::align::{Alignment, Move, align};
 use super::states::{Labels, Marking, NetError, fire, marking};
@@ -256,7 +257,7 @@ impl<'net> Replayer<'net> {
         let off = |marking: &Marking| {
             let from = |end: &Marking| {
                 end.iter()
-                    .zip(marking)
+                    .zip(marking.iter())
                     .map(|(end, there)| u64::from(end.abs_diff(*there)))
                     .sum()
             };
@@ -334,14 +335,14 @@ impl Fired {
             self.take(*place as usize, *weight);
         }
         for (place, weight) in &transition.outputs {
-            self.marking[*place as usize] += weight;
+            Arc::make_mut(&mut self.marking)[*place as usize] += weight;
             self.counts.produced += u64::from(*weight);
         }
     }
 
     fn take(&mut self, place: usize, weight: u32) {
         let there = self.marking[place].min(weight);
-        self.marking[place] -= there;
+        Arc::make_mut(&mut self.marking)[place] -= there;
         self.counts.missing += u64::from(weight - there);
         self.counts.consumed += u64::from(weight);
     }
@@ -349,7 +350,7 @@ impl Fired {
     /// Takes the tokens of the end that lacks fewest.
     fn end(&mut self, finals: &[Marking]) {
         let lacks = |end: &Marking| -> u64 {
-            let pairs = end.iter().zip(&self.marking);
+            let pairs = end.iter().zip(self.marking.iter());
             pairs
                 .map(|(end, there)| u64::from(end.saturating_sub(*there)))
                 .sum()

@@ -1,5 +1,7 @@
 //! Everything that a net can do, as numbered markings and what leads from one to another.
 
+use std::sync::Arc;
+
 use rustc_hash::FxHashMap;
 
 use crate::log::Variants;
@@ -8,8 +10,10 @@ use crate::net::{PetriNet, Tokens, TransitionId};
 /// The number of a marking.
 pub(super) type State = u32;
 
-/// The most markings that are looked at.
+/// The most markings that are listed.
 pub const MOST_STATES: usize = 1 << 17;
+/// The most numbers of tokens that are listed: markings of nets with many places are large.
+const MOST_TOKENS: usize = 1 << 24;
 
 /// Why a net cannot be checked against.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +31,12 @@ pub enum NetError {
     /// There is more to it than is looked at.
     #[error("the net has more than {most} reachable markings")]
     TooLarge {
+        /// The bound.
+        most: usize,
+    },
+    /// The traces of a log take more work together than is done.
+    #[error("aligning this log with this net looks at more than {most} markings")]
+    TooMany {
         /// The bound.
         most: usize,
     },
@@ -85,6 +95,11 @@ impl Labels {
         u32::try_from(place).ok()
     }
 
+    /// How many labels there are.
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
     /// The number of each activity's label; nothing for one that the net does not know.
     pub(super) fn of_activities(&self, variants: &Variants) -> Vec<Option<u32>> {
         variants
@@ -112,8 +127,8 @@ pub(super) struct States {
     count: usize,
 }
 
-/// A marking: tokens by place.
-pub(super) type Marking = Box<[u32]>;
+/// A marking: tokens by place. Shared by the list of markings and the index over it.
+pub(super) type Marking = Arc<[u32]>;
 
 pub(super) fn marking(net: &PetriNet, tokens: &Tokens) -> Marking {
     let mut marking = vec![0; net.places.len()];
@@ -131,14 +146,15 @@ pub(super) fn fire(net: &PetriNet, marking: &Marking, transition: usize) -> Opti
         .iter()
         .all(|(place, weight)| marking[*place as usize] >= *weight);
     enabled.then(|| {
-        let mut next = marking.clone();
+        let mut reached: Marking = Arc::from(&marking[..]);
+        let next = Arc::make_mut(&mut reached);
         for (place, weight) in &transition.inputs {
             next[*place as usize] -= weight;
         }
         for (place, weight) in &transition.outputs {
             next[*place as usize] = next[*place as usize].saturating_add(*weight);
         }
-        next
+        reached
     })
 }
 
@@ -254,6 +270,7 @@ fn explore(
     net: &PetriNet,
     most: usize,
 ) -> Result<(FxHashMap<Marking, State>, Vec<Step>), NetError> {
+    let most = most.min(MOST_TOKENS / net.places.len().max(1)).max(1);
     let first = marking(net, &net.initial);
     let mut numbers: FxHashMap<Marking, State> = FxHashMap::default();
     let mut markings: Vec<Marking> = vec![first.clone()];
@@ -304,11 +321,11 @@ fn grows(
         let before = &markings[at];
         if before
             .iter()
-            .zip(reached)
+            .zip(reached.iter())
             .all(|(before, now)| before <= now)
             && let Some(place) = before
                 .iter()
-                .zip(reached)
+                .zip(reached.iter())
                 .position(|(before, now)| before < now)
         {
             let place = net.places[place].name.clone();

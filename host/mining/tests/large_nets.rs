@@ -1,0 +1,89 @@
+//! Nets with more markings than can be listed: answers are exact, or an error, within bounds.
+#![allow(clippy::unwrap_used, missing_docs, reason = "a failed test may panic")]
+
+use menagerie_mining::conform::{Aligner, Move, NetError, align, replay};
+use menagerie_mining::discover::{Operator, Tree};
+use menagerie_mining::log::Variants;
+use menagerie_mining::net::PetriNet;
+use proptest::prelude::*;
+
+mod models;
+mod seeded;
+
+use models::{letters, log, played, tree};
+
+/// A net that has the same alignments but no end of markings, so that it is searched rather than listed.
+fn without_end_of_markings(mut net: PetriNet) -> PetriNet {
+    let heap = net.place("heap");
+    net.transition("heaps", Some("never happens"), &[], &[heap]);
+    net
+}
+
+/// Activities side by side, each of which may be left out and done again.
+fn wide(width: u32) -> (PetriNet, Vec<String>) {
+    let names: Vec<String> = (0..width).map(|number| format!("a{number}")).collect();
+    let again = |activity| {
+        let body = Tree::Node(Operator::Loop, vec![Tree::Activity(activity), Tree::Silent]);
+        Tree::Node(Operator::Choice, vec![body, Tree::Silent])
+    };
+    let tree = Tree::Node(Operator::Parallel, (0..width).map(again).collect());
+    let shared: Vec<Box<str>> = names.iter().map(|name| name.as_str().into()).collect();
+    (PetriNet::of_tree(&tree, &shared), names)
+}
+
+#[test]
+fn thirty_activities_side_by_side_are_aligned_exactly() {
+    let (net, names) = wide(30);
+    assert!(matches!(Aligner::new(&net), Err(NetError::TooLarge { .. })));
+    let mut trace: Vec<&str> = names.iter().rev().map(String::as_str).collect();
+    trace.retain(|name| *name != "a3");
+    trace.extend(["a7", "a7"]);
+    let mut strange = trace.clone();
+    strange.insert(4, "what is this?");
+    let variants = Variants::from_paths([(trace, 3), (strange, 2)]);
+    let found = align(&net, &variants).unwrap();
+    let summary = found.summary;
+    assert_eq!((summary.total_cost, summary.fitting_traces), (2, 3));
+    assert_eq!(replay(&net, &variants).unwrap().summary.fitting_traces, 5);
+}
+
+#[test]
+fn an_end_that_no_token_can_be_in_is_known_at_once() {
+    let (mut net, _) = wide(24);
+    let (source, sink) = (net.initial[0].0, net.finals[0][0].0);
+    net.finals = vec![vec![(source, 1), (sink, 1)]];
+    let found = align(&net, &log(&[("ab", 1)]));
+    assert_eq!(found.unwrap_err(), NetError::NoEnd);
+}
+
+proptest! {
+    #![proptest_config(seeded::seeded())]
+
+    #[test]
+    fn what_is_searched_costs_what_is_listed(tree in tree(), seed in any::<u64>(), noise in "[a-g]{0,6}") {
+        let mut traces = played(&tree, seed, 3);
+        traces.push((noise.clone().into_bytes(), 1));
+        let mut mixed = traces[0].0.clone();
+        mixed.splice(0..mixed.len() / 2, noise.bytes());
+        traces.push((mixed, 1));
+        let variants = log(&traces);
+        let names: Vec<Box<str>> = letters(b"abcdefg").into_iter().map(Into::into).collect();
+        let net = PetriNet::of_tree(&tree, &names);
+        let listed = Aligner::new(&net).unwrap().align(&variants).unwrap();
+        let endless = without_end_of_markings(net);
+        let unbounded = matches!(Aligner::new(&endless), Err(NetError::Unbounded { .. }));
+        prop_assert!(unbounded);
+        let searched = align(&endless, &variants).unwrap();
+        prop_assert_eq!(listed.summary, searched.summary);
+        for ((one, other), variant) in listed.of_variants.iter().zip(&searched.of_variants).zip(&variants.list) {
+            prop_assert_eq!(one.cost, other.cost);
+            let silent = |moves: &[Move]| moves.iter().filter(|step| matches!(step, Move::Silent(_))).count();
+            prop_assert_eq!(silent(&one.moves), silent(&other.moves));
+            let events: Vec<u32> = other.moves.iter().filter_map(|step| match step {
+                Move::Both(activity, _) | Move::Log(activity) => Some(*activity),
+                _ => None,
+            }).collect();
+            prop_assert_eq!(&events[..], &*variant.path);
+        }
+    }
+}
