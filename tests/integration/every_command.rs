@@ -6,18 +6,41 @@ use crate::program::{CLEAN_LOCK, Ended, GIT_LOCK, Place, review, review_by_rules
 
 /// Every command by the program's own help, with its help.
 fn commands(place: &Place) -> Vec<(String, String)> {
-    let help = place.run(["--help"]).expect(0).stdout;
-    let listed = help.split("Commands:\n").nth(1).unwrap();
-    let lines = listed.lines().take_while(|line| !line.is_empty());
+    listed(place, "")
+}
+
+/// The commands within one, or all.
+fn listed(place: &Place, within: &str) -> Vec<(String, String)> {
+    let words = within.split(' ').filter(|word| !word.is_empty());
+    let help = place.run(words.chain(["--help"])).expect(0).stdout;
+    let list = help.split("Commands:\n").nth(1).unwrap();
+    let lines = list.lines().take_while(|line| !line.is_empty());
     // A description that goes on in the next line stands further to the right.
     let names = lines.filter_map(|line| {
         let name = line.strip_prefix("  ")?.split(' ').next()?;
         (!name.is_empty() && name != "help").then(|| name.to_owned())
     });
     names
-        .map(|name| {
-            let help = place.run([&name, "--help"]).expect(0).stdout;
-            (name, help)
+        .flat_map(|name| {
+            let path = if within.is_empty() {
+                name
+            } else {
+                format!("{within} {name}")
+            };
+            let help = place
+                .run(path.split(' ').chain(["--help"]))
+                .expect(0)
+                .stdout;
+            // A command of commands, such as `mine`, has help for each. The words after `answer RUN` are
+            // answers.
+            let inner = if help.contains("Commands:\n") && path != "answer" {
+                listed(place, &path)
+            } else {
+                Vec::new()
+            };
+            std::iter::once((path, help))
+                .chain(inner)
+                .collect::<Vec<_>>()
         })
         .collect()
 }
@@ -46,7 +69,8 @@ fn every_command_has_a_help_that_says_how_it_is_used_and_what_it_takes() {
         let lines: Vec<&str> = help.lines().collect();
         for (at, line) in lines.iter().enumerate() {
             let option = line.trim_start();
-            if !option.starts_with('-') {
+            // A line that begins with `- ` explains one of an option's values.
+            if !option.starts_with('-') || option.starts_with("- ") {
                 continue;
             }
             // On its own line, or on the next where the option is long.
@@ -95,7 +119,9 @@ fn every_command_that_takes_json_answers_json_when_it_fails() {
             continue;
         }
         let mut command = place.command();
-        command.arg(&name).args(wrong_operands(&name, &help));
+        command
+            .args(name.split(' '))
+            .args(wrong_operands(&name, &help));
         command.arg("--json").env("MENAGERIE_DATA", &no_store);
         let ended = crate::program::ended(&mut command);
         let expected = if name == "config" { 0 } else { 2 };
@@ -128,6 +154,11 @@ fn every_command_that_takes_json_answers_json_when_it_succeeds() {
         (vec!["events", "done"], 0),
         (vec!["events", "done", "--follow"], 0),
         (vec!["replay", "done"], 0),
+        (vec!["mine", "discover"], 0),
+        (vec!["mine", "conform", "--model", &flow], 0),
+        (vec!["mine", "metrics"], 0),
+        (vec!["mine", "variants"], 0),
+        (vec!["mine", "drift"], 0),
         (vec!["check", &flow], 0),
         (vec!["config"], 0),
         (vec!["doctor", "--store"], 0),

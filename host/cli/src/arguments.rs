@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::settings::positive;
 
+pub(crate) mod mine;
+
 /// Runs multi-agent pipelines durably, every agent a sandboxed WebAssembly component.
 #[derive(Debug, Parser)]
 #[command(name = "menagerie", version, propagate_version = true)]
@@ -88,6 +90,8 @@ pub(crate) enum Command {
     Replay(ReplayArguments),
     /// Write runs as a log for process mining
     Export(ExportArguments),
+    /// Mine processes: models, conformance, figures, of a log or of the store's runs
+    Mine(mine::MineArguments),
     /// Check a flow file, its plugins and their configuration
     Check(CheckArguments),
     /// Print the JSON Schema of flow files
@@ -130,6 +134,7 @@ impl Command {
             Self::Vacuum(vacuum) => vacuum.json,
             Self::Events(events) => events.json,
             Self::Replay(replay) => replay.json,
+            Self::Mine(mine) => mine.command.answers_json(),
             Self::Check(check) => check.json,
             Self::Build(build) => build.json,
             Self::Inspect(inspect) => inspect.json,

@@ -51,7 +51,7 @@ pub(crate) async fn export(
     Ok(outcome)
 }
 
-async fn case_of(
+pub(crate) async fn case_of(
     host: &menagerie_executor::Host,
     key: &RunKey,
 ) -> Result<Case<Vec<ProcessEvent>>, Failure> {
@@ -86,7 +86,7 @@ async fn history(
     Ok(ExitCode::SUCCESS)
 }
 
-async fn all_runs(host: &menagerie_executor::Host) -> Result<Vec<RunKey>, Failure> {
+pub(crate) async fn all_runs(host: &menagerie_executor::Host) -> Result<Vec<RunKey>, Failure> {
     let mut keys = Vec::new();
     let mut page = Page {
         after: None,

@@ -14,6 +14,7 @@ pub(crate) mod export;
 pub(crate) mod follow;
 pub(crate) mod fork;
 pub(crate) mod inspect;
+pub(crate) mod mine;
 pub(crate) mod open;
 pub(crate) mod replay;
 pub(crate) mod resume;

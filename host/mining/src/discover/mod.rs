@@ -8,6 +8,7 @@ mod fall_through;
 mod graph;
 mod heuristics;
 mod inductive;
+mod shown;
 mod split;
 mod sublog;
 mod tree;

@@ -21,6 +21,7 @@ pub use bytes::{BytesError, MOST_BYTES, text_of};
 pub use columns::{ColumnError, Columns};
 pub use fields::FieldError;
 pub use moment::MomentError;
+
 pub use read::{Problem, ReadError, read_xes};
 pub use table::{CsvError, document_of_csv, write_csv};
 pub use write::write_xes_document;
@@ -185,6 +186,14 @@ impl fmt::Display for Notice {
             }
         }
     }
+}
+
+/// Reads a moment as logs have them; without an offset it is UTC.
+///
+/// # Errors
+/// When the text is none.
+pub fn moment(text: &str) -> Result<Moment, MomentError> {
+    moment::read(text).map(|read| read.at)
 }
 
 impl Document {

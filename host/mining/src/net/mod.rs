@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 mod from_models;
 mod pnml;
 mod reduce;
@@ -18,14 +20,14 @@ pub type PlaceId = u32;
 pub type TransitionId = u32;
 
 /// A place.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Place {
     /// What it is called; unique in its net.
     pub name: String,
 }
 
 /// A transition with what it takes and gives.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Transition {
     /// What it is called; unique in its net.
     pub name: String,
@@ -41,7 +43,7 @@ pub struct Transition {
 pub type Tokens = Vec<(PlaceId, u32)>;
 
 /// A Petri net with its beginning and its ends.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PetriNet {
     /// Its name.
     pub name: String,

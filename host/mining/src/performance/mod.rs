@@ -136,6 +136,9 @@ pub struct ActivityFigures {
     pub rework: u64,
     /// Cases in which it occurs.
     pub cases: u64,
+    /// From the end of what ended before it in its case to its own end: the only time that a log of ends alone
+    /// has.
+    pub since_previous: Option<Lengths>,
     /// From start to end.
     pub sojourn: Option<Lengths>,
     /// The same without what it stood still.
@@ -193,6 +196,7 @@ struct OfActivity {
     retries: u64,
     rework: u64,
     cases: u64,
+    since_previous: Vec<i64>,
     sojourn: Vec<i64>,
     service: Vec<i64>,
     waiting: Vec<i64>,
@@ -242,6 +246,10 @@ impl Tally {
             .filter_map(|step| Some((step.ended?, step.activity)))
             .collect();
         ends.sort_unstable();
+        for pair in ends.windows(2) {
+            let activity = self.activities.entry(pair[1].1).or_default();
+            activity.since_previous.push(pair[1].0 - pair[0].0);
+        }
         let mut failed: BTreeMap<Name, &Step> = BTreeMap::new();
         for step in steps {
             self.step(log, step, &mut seen);
@@ -380,6 +388,7 @@ impl OfActivity {
             retries: self.retries,
             rework: self.rework,
             cases: self.cases,
+            since_previous: Lengths::of(&mut self.since_previous),
             sojourn: Lengths::of(&mut self.sojourn),
             service: Lengths::of(&mut self.service),
             waiting: Lengths::of(&mut self.waiting),

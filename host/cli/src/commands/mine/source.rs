@@ -1,0 +1,162 @@
+//! Where a log comes from: a file of any kind that is read, or the runs of the store.
+
+use std::path::Path;
+
+use menagerie_mining::document::{Columns, Document, document_of_csv, read_xes};
+use menagerie_mining::log::{Log, Occurrences, Selection, Variants};
+
+use crate::arguments::mine::{LifecycleChoice, ReadingArguments, SelectionArguments};
+use crate::commands::{export, open};
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::terminal::text::safe_line;
+
+/// What the activities of decisions begin with.
+const DECISION: &str = "decision:";
+
+/// A log that was read and reduced to what was asked for.
+pub(super) struct Source {
+    pub(super) log: Log,
+    pub(super) occurrences: Occurrences,
+}
+
+impl Source {
+    /// The log of a file, or of the store.
+    pub(super) async fn open(
+        settings: &Settings,
+        path: Option<&Path>,
+        reading: &ReadingArguments,
+    ) -> Result<Self, Failure> {
+        match path {
+            Some(path) => Self::of_file(path, reading),
+            None => Self::of_store(settings, reading).await,
+        }
+    }
+
+    pub(super) fn of_file(path: &Path, reading: &ReadingArguments) -> Result<Self, Failure> {
+        let document = document(path, reading, reading.strict)?;
+        let log = document.log(&reading.activity_key);
+        if log.events().is_empty() && document.events() > 0 {
+            return Err(Failure::usage(format!(
+                "{}: none of {} events has `{}`; --activity-key names another attribute",
+                path.display(),
+                document.events(),
+                reading.activity_key
+            )));
+        }
+        Self::selected(log, reading)
+    }
+
+    async fn of_store(settings: &Settings, reading: &ReadingArguments) -> Result<Self, Failure> {
+        let host = open::host(settings, "mine")?;
+        let mut cases = Vec::new();
+        for key in &export::all_runs(&host).await? {
+            match export::case_of(&host, key).await {
+                Ok(case) => cases.push(case),
+                Err(failure) => eprintln!("run {key} is left out: {}", failure.message()),
+            }
+        }
+        if !reading.decisions {
+            for case in &mut cases {
+                case.events
+                    .retain(|event| !event.activity.starts_with(DECISION));
+            }
+        }
+        Self::selected(Log::of_cases(cases), reading)
+    }
+
+    fn selected(log: Log, reading: &ReadingArguments) -> Result<Self, Failure> {
+        let occurrences = match reading.lifecycle {
+            LifecycleChoice::Complete => Occurrences::Completed,
+            LifecycleChoice::All => Occurrences::All,
+        };
+        let selection = selection(&reading.selection)?;
+        let log = if selection.is_everything() {
+            log
+        } else {
+            selection.of(&log, occurrences)
+        };
+        if !log.events().is_empty() && occurrences.left_out(&log) == log.events().len() {
+            eprintln!("no event says that work is complete; --lifecycle all takes every event");
+        }
+        Ok(Self { log, occurrences })
+    }
+
+    /// The variants of the log.
+    pub(super) fn variants(&self) -> Variants {
+        Variants::of(&self.log, self.occurrences)
+    }
+}
+
+/// The document of a file; what is unusual in it is told.
+pub(super) fn document(
+    path: &Path,
+    reading: &ReadingArguments,
+    strict: bool,
+) -> Result<Document, Failure> {
+    let in_file =
+        |problem: &dyn std::fmt::Display| Failure::usage(format!("{}: {problem}", path.display()));
+    let bytes =
+        std::fs::read(path).map_err(|error| in_file(&format!("cannot be read: {error}")))?;
+    let document = if is_table(path) {
+        let columns = Columns {
+            case: reading.case_column.clone(),
+            activity: reading.activity_column.clone(),
+            time: reading.time_column.clone(),
+            ..Columns::default()
+        };
+        document_of_csv(&bytes, &columns).map_err(|error| in_file(&error))?
+    } else {
+        read_xes(&bytes).map_err(|error| in_file(&error))?
+    };
+    if let Some(forbidden) = document
+        .notices
+        .iter()
+        .find(|notice| strict && notice.kind.is_forbidden())
+    {
+        return Err(in_file(forbidden));
+    }
+    for notice in &document.notices {
+        eprintln!(
+            "{}: {}",
+            safe_line(&path.display().to_string()),
+            safe_line(&notice.to_string())
+        );
+    }
+    Ok(document)
+}
+
+/// Whether a file is a table by its name.
+pub(super) fn is_table(path: &Path) -> bool {
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
+    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    Path::new(name)
+        .extension()
+        .is_some_and(|extension| extension == "csv" || extension == "tsv")
+}
+
+fn selection(arguments: &SelectionArguments) -> Result<Selection, Failure> {
+    let moment = |text: &Option<String>, name: &str| match text {
+        None => Ok(None),
+        Some(text) => match menagerie_mining::document::moment(text) {
+            Ok(at) => Ok(Some(at)),
+            Err(error) => Err(Failure::usage(format!("--{name}: {error}"))),
+        },
+    };
+    let set = |names: &[String]| names.iter().cloned().collect();
+    let only = |names: &[String]| (!names.is_empty()).then(|| set(names));
+    Ok(Selection {
+        activities: only(&arguments.only),
+        without_activities: set(&arguments.without),
+        containing: set(&arguments.with),
+        cases: only(&arguments.case),
+        from: moment(&arguments.from, "from")?,
+        until: moment(&arguments.until, "until")?,
+        top_variants: arguments.top,
+        coverage: arguments.coverage,
+    })
+}

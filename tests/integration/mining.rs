@@ -1,0 +1,370 @@
+//! `menagerie mine`: on logs of others, and on the store's own runs.
+
+use serde_json::{Value, json};
+
+use crate::program::{CLEAN_LOCK, Ended, Place, review};
+
+const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<log xes.version=\"1849.2016\">\n";
+
+/// A log of cases by the letters of their activities, a second apart.
+fn log(place: &Place, name: &str, traces: &[&str]) -> String {
+    let mut text = HEAD.to_owned();
+    for (case, trace) in traces.iter().enumerate() {
+        text += &format!("<trace><string key=\"concept:name\" value=\"c{case}\"/>\n");
+        for (second, activity) in trace.chars().enumerate() {
+            text += &format!(
+                "<event><string key=\"concept:name\" value=\"{activity}\"/><date key=\"time:timestamp\" value=\"2026-01-01T00:00:{second:02}.000+00:00\"/></event>\n"
+            );
+        }
+        text += "</trace>\n";
+    }
+    place
+        .write(name, &(text + "</log>\n"))
+        .display()
+        .to_string()
+}
+
+fn mine(place: &Place, arguments: &[&str]) -> Ended {
+    place.run(["mine"].iter().chain(arguments))
+}
+
+#[test]
+fn a_log_of_anybody_is_discovered_in_every_form() {
+    let place = Place::new();
+    let log = log(&place, "log.xes", &["abcd", "abcd", "acbd", "ad"]);
+    let map = mine(&place, &["discover", &log, "--json"]).expect(0).json();
+    assert_eq!(map["start"], json!([{"name": "a", "count": 4}]));
+    let edge = &map["edges"][0];
+    assert_eq!(
+        (&edge["from"], &edge["to"], &edge["count"]),
+        (&json!("a"), &json!("b"), &json!(2))
+    );
+    assert_eq!(edge["mean_ms"], json!(1000.0));
+    let tree = mine(&place, &["discover", &log, "--algorithm", "inductive"])
+        .expect(0)
+        .stdout;
+    assert!(tree.starts_with("->( 'a', "), "{tree}");
+    let dot = mine(&place, &["discover", &log, "--format", "dot"])
+        .expect(0)
+        .stdout;
+    assert!(dot.starts_with("digraph"), "{dot}");
+    let heuristics = mine(
+        &place,
+        &["discover", &log, "--algorithm", "heuristics", "--json"],
+    )
+    .expect(0)
+    .json();
+    assert!(
+        heuristics["edges"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|edge| edge["dependency"].is_f64())
+    );
+    // The net that is written is one that the log conforms to.
+    let net = place.path("net.pnml").display().to_string();
+    mine(
+        &place,
+        &["discover", &log, "--algorithm", "inductive", "-o", &net],
+    )
+    .expect(0);
+    for method in ["align", "replay"] {
+        let found = mine(
+            &place,
+            &[
+                "conform",
+                &log,
+                "--model",
+                &net,
+                "--method",
+                method,
+                "--precision",
+                "--json",
+            ],
+        )
+        .expect(0)
+        .json();
+        assert_eq!(found["log_fitness"], json!(1.0), "{method}");
+        assert_eq!(found["fitting_traces"], json!(4), "{method}");
+        let precision = found["precision"].as_f64().unwrap();
+        assert!((0.0..=1.0).contains(&precision), "{precision}");
+    }
+    let no_net = mine(&place, &["discover", &log, "--format", "pnml"])
+        .expect(2)
+        .stderr;
+    assert!(no_net.contains("--algorithm dfg finds no net"), "{no_net}");
+}
+
+#[test]
+fn the_runs_of_the_store_conform_to_their_flow_and_have_figures() {
+    let place = Place::new();
+    for _ in 0..2 {
+        place.run_review(&review(), CLEAN_LOCK, &[]).expect(0);
+    }
+    let flow = review().display().to_string();
+    let found = mine(&place, &["conform", "--model", &flow, "--json"])
+        .expect(0)
+        .json();
+    assert_eq!(
+        (&found["fitting_traces"], &found["total_cost"]),
+        (&json!(2), &json!(0))
+    );
+    let figures = mine(&place, &["metrics", "--json"]).expect(0).json();
+    assert_eq!(figures["cases"]["completed"], json!(2));
+    let lockfile = figures["activities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|one| one["name"] == "lockfile")
+        .unwrap();
+    assert_eq!(lockfile["completed"], json!(2));
+    assert!(lockfile["cost"]["fuel"].as_u64().unwrap() > 0);
+    assert!(lockfile["service"]["count"] == json!(2), "{lockfile}");
+    let with_decisions = mine(&place, &["variants", "--decisions", "--json"])
+        .expect(0)
+        .json();
+    let activities = with_decisions["variants"][0]["activities"].to_string();
+    assert!(activities.contains("decision:"), "{activities}");
+    // The log that is exported says the same as the store.
+    let log = place.path("runs.xes").display().to_string();
+    place.run(["export", "--all", "-o", &log]).expect(0);
+    let from_file = mine(
+        &place,
+        &[
+            "conform",
+            &log,
+            "--model",
+            &flow,
+            "--without",
+            "decision:parallel",
+            "--without",
+            "decision:end",
+            "--json",
+        ],
+    )
+    .expect(0)
+    .json();
+    assert_eq!(from_file["total_cost"], found["total_cost"]);
+}
+
+#[test]
+fn deviations_are_said_in_words() {
+    let place = Place::new();
+    let good = log(&place, "good.xes", &["abcd", "acbd"]);
+    let net = place.path("net.pnml").display().to_string();
+    mine(
+        &place,
+        &["discover", &good, "--algorithm", "inductive", "-o", &net],
+    )
+    .expect(0);
+    let bad = log(&place, "bad.xes", &["abcd", "abd", "abxcd"]);
+    let told = mine(&place, &["conform", &bad, "--model", &net])
+        .expect(0)
+        .stdout;
+    assert!(
+        told.contains("1 of 3 cases fit (33.33 %); 2 deviations"),
+        "{told}"
+    );
+    assert!(told.contains("`c` skipped in 1 of 3 cases"), "{told}");
+    assert!(
+        told.contains("`x` where it is not expected in 1 of 3 cases"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_log_goes_through_every_form_and_back() {
+    let place = Place::new();
+    let first = log(&place, "first.xes", &["ab", "ba", "a"]);
+    let variants = |file: &str| mine(&place, &["variants", file, "--json"]).expect(0).json();
+    let mut from = first.clone();
+    for name in ["second.csv", "third.xes.gz", "fourth.xes"] {
+        let to = place.path(name).display().to_string();
+        let told = mine(&place, &["convert", &from, &to, "--json"])
+            .expect(0)
+            .json();
+        assert_eq!(told, json!({"cases": 3, "events": 5, "left_out": 0}));
+        assert_eq!(variants(&to), variants(&first), "{name}");
+        from = to;
+    }
+}
+
+#[test]
+fn a_selection_is_what_is_mined() {
+    let place = Place::new();
+    let log = log(&place, "log.xes", &["abc", "abc", "abc", "ac", "xa"]);
+    let count = |more: &[&str]| -> u64 {
+        let arguments: Vec<&str> = ["variants", &log, "--json"]
+            .iter()
+            .copied()
+            .chain(more.iter().copied())
+            .collect();
+        let found = mine(&place, &arguments).expect(0).json();
+        found["cases"].as_u64().unwrap()
+    };
+    assert_eq!(count(&[]), 5);
+    assert_eq!(count(&["--with", "b"]), 3);
+    assert_eq!(count(&["--top", "2"]), 4);
+    assert_eq!(count(&["--coverage", "0.6"]), 3);
+    assert_eq!(count(&["--case", "c4"]), 1);
+    assert_eq!(count(&["--from", "2026-01-01T00:00:01Z"]), 0);
+    assert_eq!(count(&["--until", "2026-01-01T00:00:02Z"]), 2);
+    let without = mine(
+        &place,
+        &[
+            "variants",
+            &log,
+            "--json",
+            "--without",
+            "b",
+            "--without",
+            "x",
+        ],
+    )
+    .expect(0)
+    .json();
+    assert_eq!(
+        without["variants"][0],
+        json!({"count": 4, "share": 0.8, "activities": ["a", "c"]})
+    );
+}
+
+#[test]
+fn changes_are_found_within_a_log_and_between_two() {
+    let place = Place::new();
+    let usual = vec!["abcd"; 200];
+    let other = vec!["abdc"; 200];
+    let both: Vec<&str> = usual.iter().chain(&other).copied().collect();
+    let day = |text: &str, from: usize| {
+        // Each case a minute after the one before it, so that they have an order.
+        let mut case = from;
+        let moved: Vec<String> = text
+            .split("</trace>")
+            .map(|trace| {
+                let moved =
+                    trace.replace("T00:00:", &format!("T{:02}:{:02}:", case / 60, case % 60));
+                case += 1;
+                moved
+            })
+            .collect();
+        moved.join("</trace>")
+    };
+    let file = log(&place, "drift.xes", &both);
+    let text = day(&std::fs::read_to_string(&file).unwrap(), 0);
+    std::fs::write(&file, text).unwrap();
+    let found = mine(&place, &["drift", &file, "--json"]).expect(0).json();
+    assert_eq!(found["changes"][0]["at_case"], json!(200), "{found}");
+    assert_eq!(found["changes"].as_array().unwrap().len(), 1);
+    let (before, after) = (
+        log(&place, "before.xes", &usual),
+        log(&place, "after.xes", &other),
+    );
+    let compared = mine(&place, &["compare", &before, &after, "--json"])
+        .expect(0)
+        .json();
+    let first = &compared["differences"][0];
+    assert_eq!(
+        (&first["kind"], &first["significant"]),
+        (&json!("cases_following"), &json!(true))
+    );
+    let same = mine(&place, &["compare", &before, &before])
+        .expect(0)
+        .stdout;
+    assert!(same.contains("; 0 of"), "{same}");
+}
+
+#[test]
+fn bad_input_is_refused_with_file_line_and_expectation() {
+    let place = Place::new();
+    let good = log(&place, "good.xes", &["ab"]);
+    let bad = |name: &str, text: &str| place.write(name, text).display().to_string();
+    let broken = bad(
+        "broken.xes",
+        &format!("{HEAD}<trace><event a=\"b & c\"/></trace></log>"),
+    );
+    let unnamed = bad(
+        "unnamed.xes",
+        &format!("{HEAD}<trace><event><string key=\"x\" value=\"y\"/></event></trace></log>"),
+    );
+    let loose = bad("loose.xes", "<log><trace/></log>");
+    let table = bad("table.csv", "id,what\n1,a\n");
+    let net = bad(
+        "net.pnml",
+        "<pnml>\n<net id=\"n\"><place id=\"p\"/><arc source=\"p\" target=\"t\"/></net></pnml>",
+    );
+    let endless = bad(
+        "endless.pnml",
+        "<pnml><net id=\"n\"><place id=\"p\"><initialMarking><text>1</text></initialMarking></place><place id=\"q\"/></net></pnml>",
+    );
+    for (arguments, words) in [
+        (
+            vec!["variants", "/nowhere.xes"],
+            vec!["/nowhere.xes: cannot be read"],
+        ),
+        (
+            vec!["variants", &broken],
+            vec!["broken.xes: line 3, column 8", "not well-formed"],
+        ),
+        (
+            vec!["variants", &unnamed],
+            vec!["none of 1 events has `concept:name`", "--activity-key"],
+        ),
+        (
+            vec!["variants", &loose, "--strict"],
+            vec!["loose.xes: line 1", "no `xes.version`"],
+        ),
+        (
+            vec!["variants", &table],
+            vec![
+                "table.csv: line 1",
+                "found the columns `id`, `what`",
+                "case",
+            ],
+        ),
+        (
+            vec!["variants", &good, "--from", "soon"],
+            vec!["--from", "found `soon`"],
+        ),
+        (
+            vec!["variants", &good, "--coverage", "2"],
+            vec!["'2'", "from 0 to 1"],
+        ),
+        (
+            vec!["conform", &good, "--model", &net],
+            vec!["net.pnml: line 2", "an arc from `p` to `t`"],
+        ),
+        (
+            vec!["conform", &good, "--model", &endless],
+            vec!["endless.pnml", "no final marking"],
+        ),
+        (
+            vec!["conform", &good, "--model", &good],
+            vec!["found another ending, expected .pnml or .toml"],
+        ),
+        (
+            vec!["discover", &good, "-o", "/nowhere/x.json"],
+            vec!["/nowhere/x.json cannot be written"],
+        ),
+        (
+            vec!["discover", &good, "-o", "picture.bmp"],
+            vec!["picture.bmp", "--format"],
+        ),
+        (
+            vec!["convert", &good, "log.docx"],
+            vec!["expected .xes, .xes.gz or .csv"],
+        ),
+    ] {
+        let ended = mine(&place, &arguments).expect(2);
+        for word in words {
+            assert!(
+                ended.stderr.contains(word),
+                "{arguments:?} without {word:?}: {}",
+                ended.stderr
+            );
+        }
+    }
+    let answer: Value = mine(&place, &["metrics", &broken, "--json"])
+        .expect(2)
+        .json();
+    assert_eq!(answer["error"]["exit_code"], json!(2));
+}
