@@ -1,10 +1,10 @@
-;; Imports the environment of WASI.
+;; Imports the environment of WASI, which must be empty.
 ;; world: wants-environment
 ;; kind: agent
 (module
   (import "wasi:cli/environment@0.2.0" "get-environment" (func $environment (param i32)))
   (memory (export "memory") 16)
-  (global $free (mut i32) (i32.const 4096))
+  (global $free (mut i32) (i32.const 8192))
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
     (local $at i32)
     (local.set $at (i32.and (i32.add (global.get $free) (i32.const 7)) (i32.const -8)))
@@ -18,5 +18,6 @@
     (i32.const 0))
   (func (export "menagerie:plugin/agent@0.1.0#process") (param i32 i32 i32 i32 i32 i32 i32 i32) (result i32)
     (call $environment (i32.const 64))
+    (if (i32.load (i32.const 68)) (then (unreachable)))
     (call $answer))
 )

@@ -64,7 +64,7 @@ impl<D> Failure<D> {
         match self.code.as_str() {
             "transient" => FailureClass::Network,
             "invalid-input" => FailureClass::Validation,
-            "denied" => FailureClass::Security,
+            "denied" | "wasi-denied" => FailureClass::Security,
             "fuel" | "busy" | "deadline" | "memory" | "tables" | "stack" | "output" | "bytes"
             | "handles" | "host-calls" | "total_timeout" => FailureClass::Resource,
             _ => FailureClass::Unknown,

@@ -217,6 +217,7 @@ impl Engine {
                 (unless_in_doubt(ended, &store.data().recorder), 0)
             }
         };
+        store.data_mut().flush_standard();
         let ended = self.settled(&mut store, ended, bounds).await;
         let (report, _) = report(store, limits, (ended, output_bytes), busy);
         Execution::Ended(report)
@@ -272,6 +273,7 @@ impl Engine {
             random: SeededRandom::new(invocation.seed),
             invocation: invocation.clone(),
             log: LogBook::default(),
+            standard: Default::default(),
             context_writes: Default::default(),
             recorder,
             history: Arc::clone(&spec.history),

@@ -11,6 +11,7 @@ use crate::engine::Engine;
 use crate::inspect::{Inspection, inspect_outline, validate_code};
 use crate::load_error::LoadError;
 use crate::plugin::{Exports, Grants, Origin, Plugin};
+use crate::wasi;
 
 /// Checks, compiles and links plugins, and knows them by name and by digest.
 ///
@@ -154,11 +155,14 @@ impl Catalogue {
             message: format!("{error:#}"),
         };
         let (memories, tables) = self.check_parts(&component)?;
-        let linked = self
-            .engine
-            .linker()
-            .instantiate_pre(&component)
-            .map_err(mismatch)?;
+        let linker = self.engine.linker();
+        let linked = if inspection.imports.iter().any(|name| wasi::is_wasi(name)) {
+            wasi::linker_for(linker, &component)
+                .and_then(|linker| linker.instantiate_pre(&component))
+        } else {
+            linker.instantiate_pre(&component)
+        };
+        let linked = linked.map_err(mismatch)?;
         let exports = Exports::find(&inspection, &linked).map_err(mismatch)?;
         let grants = grants.clone();
         Ok(Plugin {

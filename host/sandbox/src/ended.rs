@@ -104,6 +104,8 @@ pub(crate) fn ended_by_stop(stop: Stop) -> Ended {
         },
         // Taken care of before anybody asks how the call ended.
         Stop::Suspended => Ended::Host("a suspended call was not taken up again".to_owned()),
+        Stop::Denied(what) => Ended::Denied { what },
+        Stop::Exit { code } => Ended::Exit { code },
         Stop::Misuse(message) => Ended::Trap { message },
         Stop::Host(message) => Ended::Host(message),
     }

@@ -40,6 +40,7 @@ mod state;
 mod stop;
 pub mod types;
 mod waits;
+mod wasi;
 
 pub use call_log::{
     CallKey, CallLog, CallLogError, CallTrouble, EffectClass, Intent, Known, MemoryCallLog,

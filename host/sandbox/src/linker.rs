@@ -1,5 +1,5 @@
 //! The host's side of the interfaces that are always there. What needs a grant has a file of its own,
-//! such as [`http`](crate::http); so will WASI, which is not served yet.
+//! such as [`http`](crate::http); so has [`wasi`](crate::wasi), which only those get that import it.
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::{HasSelf, Linker};

@@ -100,7 +100,7 @@ pub enum LoadError {
     },
     /// It imports WASI.
     #[error(
-        "the component imports `{import}`: WASI is not served yet, so build it without, or take the import out"
+        "the component imports `{import}`: of WASI 0.2, `cli`, `clocks`, `filesystem`, `io`, `random` and `sockets` are linked, deterministic and empty, and nothing else"
     )]
     Wasi {
         /// The interface.

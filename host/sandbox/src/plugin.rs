@@ -10,6 +10,7 @@ use crate::inspect::{CONTRACT_VERSION, Inspection};
 use crate::load_error::LoadError;
 use crate::manifest::Manifest;
 use crate::state::CallState;
+use crate::wasi;
 
 /// What a plugin is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,8 +102,12 @@ impl Grants {
 
     fn check_import(&self, kind: Kind, import: &str) -> Result<(), LoadError> {
         let owned = || import.to_owned();
-        if import.starts_with("wasi:") {
-            return Err(LoadError::Wasi { import: owned() });
+        if wasi::is_wasi(import) {
+            return if wasi::serves(import) {
+                Ok(())
+            } else {
+                Err(LoadError::Wasi { import: owned() })
+            };
         }
         if ALWAYS_THERE.iter().any(|name| import == interface(name)) {
             return Ok(());

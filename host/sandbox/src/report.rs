@@ -72,6 +72,18 @@ pub enum Ended {
         /// The trap and the functions it happened in, shortened and escaped.
         message: String,
     },
+    /// It asked for something of WASI that no guest can have: to sleep, a file, a socket.
+    #[error("the guest asked for what is not to be had here: {what}")]
+    Denied {
+        /// What it was.
+        what: String,
+    },
+    /// It ended its process instead of answering.
+    #[error("the guest ended its process with the code {code} instead of answering")]
+    Exit {
+        /// As a process would have given it: 0 for success.
+        code: u8,
+    },
     /// It used up its fuel.
     #[error("the guest used all of its {limit} units of fuel")]
     Fuel {
@@ -181,6 +193,8 @@ impl Ended {
             Ended::Value(_) => "value",
             Ended::Fault(_) => "fault",
             Ended::Trap { .. } => "trap",
+            Ended::Denied { .. } => "wasi-denied",
+            Ended::Exit { .. } => "exit",
             Ended::Fuel { .. } => "fuel",
             Ended::Busy { .. } => "busy",
             Ended::Deadline { .. } => "deadline",

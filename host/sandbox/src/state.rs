@@ -15,6 +15,7 @@ use crate::spec::{HistoryPager, Invocation, Observer};
 use crate::stop::Stop;
 use crate::types::Level;
 use crate::waits::Waits;
+use crate::wasi::Standard;
 
 /// Bytes that may go to the guest before others are let run: copying them takes about as long as
 /// the work between two yields of fuel.
@@ -26,6 +27,7 @@ pub(crate) struct CallState {
     pub(crate) invocation: Invocation,
     pub(crate) random: SeededRandom,
     pub(crate) log: LogBook,
+    pub(crate) standard: Standard,
     pub(crate) context_writes: BTreeMap<String, String>,
     pub(crate) recorder: Recorder,
     pub(crate) history: Arc<dyn HistoryPager>,

@@ -21,6 +21,10 @@ pub(crate) enum Stop {
     /// No end at all: the instance makes room while its host call goes on.
     #[error("the call is suspended")]
     Suspended,
+    #[error("{0} is not to be had here")]
+    Denied(String),
+    #[error("the guest ended its process with {code}")]
+    Exit { code: u8 },
     #[error("{0}")]
     Misuse(String),
     #[error("{0}")]

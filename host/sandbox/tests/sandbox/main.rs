@@ -17,3 +17,4 @@ mod kinds;
 mod outside;
 mod refused;
 mod support;
+mod wasi;
