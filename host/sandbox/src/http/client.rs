@@ -17,7 +17,7 @@ use crate::http::problem::{Problem, Token};
 use crate::http::request::Checked;
 use crate::http::secrets::{Secret, Secrets, holds};
 use crate::http::target::Target;
-use crate::http::wire::{Exchange, Head, WireError};
+use crate::http::wire::{Exchange, Head, Prepared, WireError};
 
 /// Redirects that are followed.
 const MOST_HOPS: usize = 5;
@@ -177,20 +177,18 @@ impl Client {
     ) -> Result<(Head, Exchange), Trouble> {
         let headers = headers(request, key, secrets)?;
         let target = &request.target;
+        let path = target.path_and_query();
+        let prepared = Prepared::new(&request.method, &path, headers, &request.body);
+        let prepared = prepared
+            .map_err(|error| Problem::new(Token::InvalidRequest, format!("{path}: {error}")))?;
         let stream = self
             .connector
             .connect(target, rule.private_addresses)
             .await?;
-        let mut exchange = Exchange::new(stream);
-        let path = target.path_and_query();
         progress.sent.store(true, Ordering::Relaxed);
         progress.answered.store(false, Ordering::Relaxed);
-        // A server may answer and close before it has read everything: what it says counts.
-        let sent = exchange
-            .send(&request.method, &path, &headers, &request.body)
-            .await;
-        let head = exchange.head().await;
-        let head = head.map_err(|error| broken(target, &sent.err().unwrap_or(error)))?;
+        let begun = Exchange::begin(stream, prepared).await;
+        let (head, exchange) = begun.map_err(|error| broken(target, &error))?;
         progress.answered.store(true, Ordering::Relaxed);
         Ok((head, exchange))
     }
@@ -297,7 +295,7 @@ async fn whole(
         return Err(Problem::new(Token::Withheld, message).into());
     }
     let most = policy.max_response;
-    let body = exchange.body(&request.method, &head, most).await;
+    let body = exchange.body(most).await;
     let body = body.map_err(|error| match error {
         WireError::TooLarge => {
             let message =

@@ -1,15 +1,27 @@
-//! HTTP/1.1 on one connection, for one request and its answer (RFC 9112). Strict where servers and
-//! what stands before them could differ in what they read.
+//! HTTP/1.1 on one connection, for one request and its answer (RFC 9112): hyper reads and writes it.
+//! What stands here is stricter where servers and what stands before them could differ in what they
+//! read, and bounds what hyper would take.
 
+use std::error::Error as _;
 use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use futures_util::future::{Either, poll_fn, select};
+use http::header::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::sync::Notify;
 
 use crate::http::connection::Stream;
 
-/// Bytes of an answer's head, or of the line before a chunk.
+/// Bytes of an answer's head.
 const HEAD_BYTES: usize = 64 << 10;
 
 /// Headers of an answer.
@@ -22,11 +34,35 @@ const MOST_PRELUDES: usize = 4;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WireError {
     #[error("the connection broke off: {0}")]
-    Broken(#[from] io::Error),
+    Broken(io::Error),
     #[error("what came is no HTTP/1.1: {0}")]
-    NotHttp(&'static str),
+    NotHttp(String),
     #[error("the body is larger than allowed")]
     TooLarge,
+}
+
+impl WireError {
+    fn not_http(why: &str) -> WireError {
+        WireError::NotHttp(why.to_owned())
+    }
+}
+
+impl From<hyper::Error> for WireError {
+    fn from(error: hyper::Error) -> WireError {
+        if error.is_parse() {
+            return WireError::NotHttp(error.to_string());
+        }
+        let cause = error.source().and_then(|source| source.downcast_ref());
+        match cause.map(io::Error::kind) {
+            Some(io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput) => {
+                let why = cause.map_or_else(|| error.to_string(), ToString::to_string);
+                WireError::NotHttp(why)
+            }
+            Some(kind) => WireError::Broken(kind.into()),
+            // The connection ended before the answer did.
+            None => WireError::Broken(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
 }
 
 /// The first part of an answer.
@@ -36,229 +72,242 @@ pub(crate) struct Head {
     pub(crate) headers: HeaderMap,
 }
 
-/// A connection on which a request was or will be sent.
-pub(crate) struct Exchange {
-    stream: Box<dyn Stream>,
-    /// What was read and not used yet.
-    buffer: Vec<u8>,
+/// A request as it will be written.
+pub(crate) struct Prepared {
+    request: Request<Full<Bytes>>,
+    preludes: Arc<Preludes>,
 }
 
-/// How the end of a body is told.
-#[derive(Debug, PartialEq, Eq)]
-enum Framing {
-    Length(u64),
-    Chunked,
-    UntilClosed,
+/// The 1xx answers that have come.
+#[derive(Default)]
+struct Preludes {
+    seen: AtomicUsize,
+    too_many: Notify,
+}
+
+impl Preludes {
+    fn are_too_many(&self) -> bool {
+        self.seen.load(Ordering::Relaxed) > MOST_PRELUDES
+    }
+}
+
+impl Prepared {
+    /// What is in `headers` was checked to be one line each.
+    pub(crate) fn new(
+        method: &Method,
+        path: &str,
+        mut headers: HeaderMap,
+        body: &[u8],
+    ) -> Result<Prepared, http::Error> {
+        // A server may wait for the body of a POST until it is told that there is none.
+        if !body.is_empty() || !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+        }
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .body(Full::new(Bytes::copy_from_slice(body)))?;
+        *request.headers_mut() = headers;
+        let preludes = Arc::new(Preludes::default());
+        let counted = preludes.clone();
+        hyper::ext::on_informational(&mut request, move |_| {
+            if counted.seen.fetch_add(1, Ordering::Relaxed) >= MOST_PRELUDES {
+                counted.too_many.notify_one();
+            }
+        });
+        Ok(Prepared { request, preludes })
+    }
+}
+
+/// A connection on which a request was sent, and whose answer has begun. Nothing of it runs unless
+/// it is asked for more, and it is closed when it is dropped.
+pub(crate) struct Exchange {
+    connection: Driven,
+    body: Incoming,
+}
+
+/// hyper's part of the connection, until it has nothing more to do.
+struct Driven(Option<http1::Connection<TokioIo<Deaf>, Full<Bytes>>>);
+
+impl Driven {
+    /// Does some work that needs the connection to go on.
+    async fn with<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            if let Some(connection) = &mut self.0 {
+                // How it ended is told to whoever waits for the answer, too.
+                if Pin::new(connection).poll(context).is_ready() {
+                    self.0 = None;
+                }
+            }
+            work.as_mut().poll(context)
+        })
+        .await
+    }
 }
 
 impl Exchange {
-    pub(crate) fn new(stream: Box<dyn Stream>) -> Exchange {
-        Exchange {
+    /// Sends a request and reads the head of the answer.
+    pub(crate) async fn begin(
+        stream: Box<dyn Stream>,
+        prepared: Prepared,
+    ) -> Result<(Head, Exchange), WireError> {
+        let Prepared { request, preludes } = prepared;
+        let method = request.method().clone();
+        let stream = TokioIo::new(Deaf {
             stream,
-            buffer: Vec::new(),
+            deaf: false,
+        });
+        let (mut sender, connection) = http1::Builder::new()
+            .max_headers(MOST_HEADERS)
+            .max_header_size(HEAD_BYTES)
+            .max_buf_size(HEAD_BYTES)
+            .handshake(stream)
+            .await?;
+        let mut connection = Driven(Some(connection));
+        let answer = connection.with(sender.send_request(request));
+        let answer = match select(pin!(answer), pin!(preludes.too_many.notified())).await {
+            Either::Left((answer, _)) if !preludes.are_too_many() => answer?,
+            _ => return Err(WireError::not_http("too many answers of status 1xx")),
+        };
+        let (parts, body) = answer.into_parts();
+        if parts.status.is_informational() {
+            let why = "the server changes to a protocol that nobody asked for";
+            return Err(WireError::not_http(why));
         }
-    }
-
-    /// Sends a request. What is in `headers` was checked to be one line each.
-    pub(crate) async fn send(
-        &mut self,
-        method: &Method,
-        path: &str,
-        headers: &HeaderMap,
-        body: &[u8],
-    ) -> Result<(), WireError> {
-        let mut head = format!("{method} {path} HTTP/1.1\r\n").into_bytes();
-        for (name, value) in headers {
-            head.extend_from_slice(name.as_str().as_bytes());
-            head.extend_from_slice(b": ");
-            head.extend_from_slice(value.as_bytes());
-            head.extend_from_slice(b"\r\n");
+        let head = Head {
+            status: parts.status,
+            headers: parts.headers,
+        };
+        if has_body(&method, head.status) {
+            one_way_to_tell_the_end(&head.headers)?;
         }
-        // A server may wait for the body of a POST until it is told that there is none.
-        if !body.is_empty() || !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS) {
-            head.extend_from_slice(format!("content-length: {}\r\n", body.len()).as_bytes());
-        }
-        head.extend_from_slice(b"connection: close\r\n\r\n");
-        head.extend_from_slice(body);
-        self.stream.write_all(&head).await?;
-        self.stream.flush().await?;
-        Ok(())
-    }
-
-    /// Reads the head of the answer.
-    pub(crate) async fn head(&mut self) -> Result<Head, WireError> {
-        for _ in 0..=MOST_PRELUDES {
-            let head = self.any_head().await?;
-            if !head.status.is_informational() {
-                return Ok(head);
-            }
-        }
-        Err(WireError::NotHttp("too many answers of status 1xx"))
-    }
-
-    async fn any_head(&mut self) -> Result<Head, WireError> {
-        loop {
-            if let Some((head, length)) = parse_head(&self.buffer)? {
-                self.buffer.drain(..length);
-                return Ok(head);
-            }
-            if self.buffer.len() > HEAD_BYTES {
-                return Err(WireError::NotHttp("the head is too long"));
-            }
-            self.read_more().await?;
-        }
+        Ok((head, Exchange { connection, body }))
     }
 
     /// Reads the body, and stops reading where it grows larger than `most` bytes.
-    pub(crate) async fn body(
-        mut self,
-        method: &Method,
-        head: &Head,
-        most: u64,
-    ) -> Result<Vec<u8>, WireError> {
-        let nothing = *method == Method::HEAD
-            || head.status == StatusCode::NO_CONTENT
-            || head.status == StatusCode::NOT_MODIFIED;
-        if nothing {
-            return Ok(Vec::new());
-        }
-        match framing(&head.headers)? {
-            Framing::Length(length) if length > most => Err(WireError::TooLarge),
-            Framing::Length(length) => {
-                let length = usize::try_from(length).map_err(|_| WireError::TooLarge)?;
-                self.fill(length).await?;
-                self.buffer.truncate(length);
-                Ok(self.buffer)
-            }
-            Framing::Chunked => self.chunks(most).await,
-            Framing::UntilClosed => self.rest(most).await,
-        }
-    }
+    pub(crate) async fn body(self, most: u64) -> Result<Vec<u8>, WireError> {
+        use hyper::body::Body as _;
 
-    async fn chunks(&mut self, most: u64) -> Result<Vec<u8>, WireError> {
+        let Exchange {
+            mut connection,
+            body: mut incoming,
+        } = self;
+        if incoming.size_hint().lower() > most {
+            return Err(WireError::TooLarge);
+        }
         let mut body = Vec::new();
-        loop {
-            let size = self.chunk_size().await?;
-            if size == 0 {
-                // Trailers mean nothing to a guest, and the connection ends here.
-                return Ok(body);
-            }
-            if size > most - body.len() as u64 {
+        while let Some(frame) = connection.with(incoming.frame()).await {
+            // Trailers mean nothing to a guest.
+            let Ok(data) = frame?.into_data() else {
+                continue;
+            };
+            if data.len() as u64 > most - body.len() as u64 {
                 return Err(WireError::TooLarge);
             }
-            let size = usize::try_from(size).map_err(|_| WireError::TooLarge)?;
-            self.fill(size + 2).await?;
-            body.extend_from_slice(&self.buffer[..size]);
-            if &self.buffer[size..size + 2] != b"\r\n" {
-                return Err(WireError::NotHttp("a chunk is longer than it says"));
-            }
-            self.buffer.drain(..size + 2);
+            body.extend_from_slice(&data);
         }
-    }
-
-    async fn chunk_size(&mut self) -> Result<u64, WireError> {
-        loop {
-            match httparse::parse_chunk_size(&self.buffer) {
-                Ok(httparse::Status::Complete((length, size))) => {
-                    self.buffer.drain(..length);
-                    return Ok(size);
-                }
-                Ok(httparse::Status::Partial) if self.buffer.len() <= HEAD_BYTES => {
-                    self.read_more().await?;
-                }
-                _ => return Err(WireError::NotHttp("a chunk has no size")),
-            }
-        }
-    }
-
-    async fn rest(mut self, most: u64) -> Result<Vec<u8>, WireError> {
-        loop {
-            if self.buffer.len() as u64 > most {
-                return Err(WireError::TooLarge);
-            }
-            match self.stream.read_buf(&mut self.buffer).await {
-                Ok(0) => return Ok(self.buffer),
-                Ok(_) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-    }
-
-    /// Reads until the buffer holds so many bytes.
-    async fn fill(&mut self, bytes: usize) -> Result<(), WireError> {
-        while self.buffer.len() < bytes {
-            self.read_more().await?;
-        }
-        Ok(())
-    }
-
-    async fn read_more(&mut self) -> Result<(), WireError> {
-        if self.stream.read_buf(&mut self.buffer).await? == 0 {
-            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-        }
-        Ok(())
+        Ok(body)
     }
 }
 
-/// The head at the beginning of `bytes` and its length, when it is whole.
-fn parse_head(bytes: &[u8]) -> Result<Option<(Head, usize)>, WireError> {
-    let mut found = [httparse::EMPTY_HEADER; MOST_HEADERS];
-    let mut response = httparse::Response::new(&mut found);
-    let parsed = response.parse(bytes);
-    let bad = |_| WireError::NotHttp("the head cannot be read");
-    let httparse::Status::Complete(length) = parsed.map_err(bad)? else {
-        return Ok(None);
-    };
-    let status = StatusCode::from_u16(response.code.unwrap_or(0))
-        .map_err(|_| WireError::NotHttp("the status is none"))?;
-    let mut headers = HeaderMap::with_capacity(response.headers.len());
-    for header in response.headers.iter() {
-        let name = HeaderName::from_bytes(header.name.as_bytes());
-        let value = HeaderValue::from_bytes(header.value);
-        let (Ok(name), Ok(value)) = (name, value) else {
-            return Err(WireError::NotHttp("a header cannot be read"));
-        };
-        headers.append(name, value);
-    }
-    Ok(Some((Head { status, headers }, length)))
+fn has_body(method: &Method, status: StatusCode) -> bool {
+    *method != Method::HEAD
+        && status != StatusCode::NO_CONTENT
+        && status != StatusCode::NOT_MODIFIED
 }
 
 /// RFC 9112, 6.3, but that nothing is repaired: two ways to tell the end are one too many.
-fn framing(headers: &HeaderMap) -> Result<Framing, WireError> {
+fn one_way_to_tell_the_end(headers: &HeaderMap) -> Result<(), WireError> {
     let codings: Vec<&HeaderValue> = headers.get_all(TRANSFER_ENCODING).iter().collect();
     let lengths: Vec<&HeaderValue> = headers.get_all(CONTENT_LENGTH).iter().collect();
-    match (codings.as_slice(), lengths.as_slice()) {
-        ([], []) => Ok(Framing::UntilClosed),
-        ([], [length]) => {
-            let digits = length.as_bytes().iter().all(u8::is_ascii_digit);
-            let number = length.to_str().ok().filter(|_| digits);
-            let length = number.and_then(|number| number.parse().ok());
-            let length = length.ok_or(WireError::NotHttp("the length is no number"))?;
-            Ok(Framing::Length(length))
+    let why = match (codings.as_slice(), lengths.as_slice()) {
+        ([], []) => return Ok(()),
+        ([], [length]) if length.as_bytes().iter().all(u8::is_ascii_digit) => return Ok(()),
+        ([], [_]) => "the length is no number",
+        ([coding], []) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => return Ok(()),
+        ([_, ..], []) => "an unknown transfer coding",
+        _ => "the body's length is told in several ways",
+    };
+    Err(WireError::not_http(why))
+}
+
+/// A stream that goes on being read when it cannot be written any more: a server may answer and
+/// close before it has read everything, and what it says counts.
+struct Deaf {
+    stream: Box<dyn Stream>,
+    /// Whether the server has stopped listening; what is written then is dropped.
+    deaf: bool,
+}
+
+impl Deaf {
+    fn unless_deaf<T>(
+        &mut self,
+        dropped: T,
+        write: impl FnOnce(Pin<&mut Box<dyn Stream>>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if !self.deaf {
+            match write(Pin::new(&mut self.stream)) {
+                Poll::Ready(Err(_)) => self.deaf = true,
+                other => return other,
+            }
         }
-        ([coding], []) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
-            Ok(Framing::Chunked)
-        }
-        ([_, ..], []) => Err(WireError::NotHttp("an unknown transfer coding")),
-        _ => Err(WireError::NotHttp(
-            "the body's length is told in several ways",
-        )),
+        Poll::Ready(Ok(dropped))
+    }
+}
+
+impl AsyncRead for Deaf {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Deaf {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.unless_deaf(bytes.len(), |stream| stream.poll_write(context, bytes))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.unless_deaf((), |stream| stream.poll_flush(context))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.unless_deaf((), |stream| stream.poll_shutdown(context))
     }
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use http::Method;
-    use tokio::io::AsyncWriteExt as _;
+    use http::{HeaderMap, HeaderValue, Method, header::HOST};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    use super::{Exchange, WireError};
+    use super::{Exchange, Prepared, WireError};
+    use crate::http::target::Target;
+
+    fn request(method: &Method, body: &[u8]) -> Prepared {
+        let host = HeaderValue::from_static("example.test");
+        let headers = HeaderMap::from_iter([(HOST, host)]);
+        Prepared::new(method, "/a?b=c", headers, body).unwrap()
+    }
 
     /// What is read of an answer that comes in pieces of `size` bytes.
     async fn read(answer: &[u8], size: usize) -> Result<(u16, Vec<u8>), WireError> {
-        let (ours, mut theirs) = tokio::io::duplex(64);
+        let (ours, mut theirs) = tokio::io::duplex(256);
         let answer = answer.to_vec();
         tokio::spawn(async move {
+            let mut asked = [0; 16];
+            theirs.read_exact(&mut asked).await.unwrap();
+            assert_eq!(&asked, b"GET /a?b=c HTTP/");
             for piece in answer.chunks(size) {
                 // A reader that has seen enough goes away.
                 if theirs.write_all(piece).await.is_err() {
@@ -266,9 +315,9 @@ mod tests {
                 }
             }
         });
-        let mut exchange = Exchange::new(Box::new(ours));
-        let head = exchange.head().await?;
-        let body = exchange.body(&Method::GET, &head, 10).await?;
+        let prepared = request(&Method::GET, b"");
+        let (head, exchange) = Exchange::begin(Box::new(ours), prepared).await?;
+        let body = exchange.body(10).await?;
         Ok((head.status.as_u16(), body))
     }
 
@@ -310,6 +359,14 @@ mod tests {
             "HTTP/1.1 200 OK\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nxy\r\n0\r\n\r\n",
             "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n-1\r\nx\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 1\r\n\r\nx",
+            "HTTP/1.1 200 OK\r\ncontent-length: 1, 1\r\n\r\nx",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            "HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nx: y\r\n z\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nx : y\r\n\r\n",
+            "HTTP/1.1 101 Changed\r\nupgrade: other\r\n\r\n",
+            "HTTP/2.0 200 OK\r\n\r\n",
             "HTTP/1.1 2000 OK\r\n\r\n",
             "HTTP/1.1 200 OK\r\nx y: z\r\n\r\n",
             "HELO\r\n\r\n",
@@ -330,7 +387,8 @@ mod tests {
             "HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999999\r\n\r\n".to_owned(),
             format!("HTTP/1.1 200 OK\r\n\r\n{}", "x".repeat(100_000)),
             format!("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{endless}"),
-            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffff\r\n".to_owned(),
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffff\r\nmore than ten"
+                .to_owned(),
         ] {
             let found = read(answer.as_bytes(), 1_000).await;
             let refused = matches!(found, Err(WireError::TooLarge | WireError::NotHttp(_)));
@@ -352,6 +410,81 @@ mod tests {
                 "{answer}: {found:?}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn preludes_without_end_are_cut_off() {
+        let one = "HTTP/1.1 103 Early\r\nlink: x\r\n\r\n";
+        let end = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+        for size in [7, 100_000] {
+            let few = format!("{}{end}", one.repeat(4));
+            assert_eq!(read(few.as_bytes(), size).await.unwrap(), (200, Vec::new()));
+            let many = format!("{}{end}", one.repeat(1_000));
+            let found = read(many.as_bytes(), size).await;
+            assert!(matches!(found, Err(WireError::NotHttp(_))), "{found:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_answer_of_a_server_that_does_not_read_everything_counts() {
+        let (ours, mut theirs) = tokio::io::duplex(256);
+        tokio::spawn(async move {
+            let mut asked = [0; 16];
+            theirs.read_exact(&mut asked).await.unwrap();
+            let answer = b"HTTP/1.1 413 Too much\r\ncontent-length: 2\r\n\r\nno";
+            theirs.write_all(answer).await.unwrap();
+        });
+        let prepared = request(&Method::POST, &vec![b'x'; 1 << 20]);
+        let (head, exchange) = Exchange::begin(Box::new(ours), prepared).await.unwrap();
+        assert_eq!(head.status.as_u16(), 413);
+        assert_eq!(exchange.body(10).await.unwrap(), b"no");
+    }
+
+    #[tokio::test]
+    async fn a_request_is_written_with_its_length_and_says_that_it_is_the_only_one() {
+        for (method, body, length) in [
+            (Method::GET, "", None),
+            (Method::POST, "", Some("0")),
+            (Method::POST, "four", Some("4")),
+            (Method::GET, "four", Some("4")),
+        ] {
+            let (ours, mut theirs) = tokio::io::duplex(1_024);
+            let prepared = request(&method, body.as_bytes());
+            let sending = tokio::spawn(Exchange::begin(Box::new(ours), prepared));
+            let mut written = Vec::new();
+            while !written.ends_with(format!("\r\n\r\n{body}").as_bytes()) {
+                theirs.read_buf(&mut written).await.unwrap();
+            }
+            let written = String::from_utf8(written).unwrap();
+            let mut lines: Vec<&str> = written.split("\r\n").collect();
+            assert_eq!(lines.remove(0), format!("{method} /a?b=c HTTP/1.1"));
+            let expected = length.map(|length| format!("content-length: {length}"));
+            let found = lines.iter().find(|line| line.starts_with("content-length"));
+            assert_eq!(found.map(|line| (*line).to_owned()), expected, "{written}");
+            assert!(lines.contains(&"connection: close"), "{written}");
+            assert!(!written.contains("transfer-encoding"), "{written}");
+            let answer = b"HTTP/1.1 204 None\r\n\r\n";
+            theirs.write_all(answer).await.unwrap();
+            assert_eq!(sending.await.unwrap().unwrap().0.status.as_u16(), 204);
+        }
+    }
+
+    #[test]
+    fn every_address_that_is_read_can_be_asked_for() {
+        let mut read = 0;
+        for byte in b'!'..=b'~' {
+            for rest in ["a", "", "?b"] {
+                let url = format!("http://example.test/{}{rest}", char::from(byte));
+                let Ok(target) = Target::parse(&url) else {
+                    continue;
+                };
+                read += 1;
+                let path = target.path_and_query();
+                let prepared = Prepared::new(&Method::GET, &path, HeaderMap::new(), b"").unwrap();
+                assert_eq!(prepared.request.uri().to_string(), path);
+            }
+        }
+        assert!(read > 150, "{read} addresses were read");
     }
 
     #[tokio::test]
