@@ -7,7 +7,7 @@ use menagerie_mining::conform::{
     replay,
 };
 use menagerie_mining::discover::{Operator, Tree, alpha, inductive};
-use menagerie_mining::net::{PetriNet, read_pnml, write_pnml};
+use menagerie_mining::net::PetriNet;
 use proptest::prelude::*;
 
 mod models;
@@ -201,46 +201,6 @@ fn an_unbounded_net_is_searched_where_an_answer_is_near() {
     growing.transition("shrink", Some("s"), &[more], &[]);
     let found = align(&growing, &log(&[("gabcsd", 1), ("ggabcsd", 1)])).unwrap();
     assert_eq!(found.summary.total_cost, 1);
-}
-
-#[test]
-fn pnml_is_read_back_and_bad_pnml_says_where() {
-    let mut net = diamond();
-    net.transition("skip & go", None, &[1], &[3]);
-    net.transition("w", Some("<\"é\n z"), &[1, 1], &[3, 3, 3]);
-    let mut bytes = Vec::new();
-    write_pnml(&mut bytes, &net).unwrap();
-    let text = String::from_utf8(bytes).unwrap();
-    let again = read_pnml(&text).unwrap();
-    let shape = |net: &PetriNet| -> Vec<_> {
-        net.transitions
-            .iter()
-            .map(|one| (one.label.clone(), one.inputs.clone(), one.outputs.clone()))
-            .collect()
-    };
-    assert_eq!(shape(&again), shape(&net));
-    assert_eq!((again.initial, again.finals), (net.initial, net.finals));
-    let error = |text: &str| read_pnml(text).unwrap_err().to_string();
-    assert_eq!(error("<log/>"), "line 1: found <log>, expected <pnml>");
-    assert_eq!(
-        error("<pnml>\n</pnml>"),
-        "line 2: found no <net> within <pnml>"
-    );
-    assert!(
-        error("<pnml><net id=\"n\">\n<place id=\"p\">").contains("the file ends within <place>")
-    );
-    let arc =
-        "<pnml><net id=\"n\">\n<place id=\"p\"/>\n<arc source=\"p\" target=\"q\"/></net></pnml>";
-    assert_eq!(
-        error(arc),
-        "line 3: an arc from `p` to `q`, expected one between a place and a transition"
-    );
-    let twice = "<pnml><net id=\"n\"><place id=\"p\"/>\n<place id=\"p\"/></net></pnml>";
-    assert_eq!(error(twice), "line 2: the id `p` is there twice");
-    let none = "<pnml><net id=\"n\"><place id=\"p\"/><place id=\"q\"/></net></pnml>";
-    assert!(
-        error(none).contains("no initial marking, and 2 places that nothing enters; expected one")
-    );
 }
 
 #[test]
