@@ -96,6 +96,81 @@ fn a_log_of_anybody_is_discovered_in_every_form() {
 }
 
 #[test]
+fn pictures_are_whole_and_hostile_names_are_text_in_them() {
+    let place = Place::new();
+    let mut text = std::fs::read_to_string(log(&place, "log.xes", &["abcb", "acb"])).unwrap();
+    text = text.replace(
+        "value=\"b\"",
+        "value=\"&lt;script&gt;alert(1)&lt;/script&gt;&#27;[31m\"",
+    );
+    let file = place
+        .write("hostile.xes", &text.replace("&#27;", "&#x202e;"))
+        .display()
+        .to_string();
+    let picture = |arguments: &[&str]| {
+        let svg = mine(&place, arguments).expect(0).stdout;
+        let mut reader = quick_xml::Reader::from_str(&svg);
+        let mut depth = 0;
+        loop {
+            match reader.read_event().unwrap() {
+                quick_xml::events::Event::Start(tag) => {
+                    assert!(!tag.name().into_inner().contains("script"), "{svg}");
+                    depth += 1;
+                }
+                quick_xml::events::Event::End(_) => depth -= 1,
+                quick_xml::events::Event::Eof => break,
+                _ => {}
+            }
+        }
+        assert_eq!(depth, 0);
+        assert!(
+            svg.starts_with("<svg") && !svg.contains('\u{202e}'),
+            "{svg}"
+        );
+        svg
+    };
+    let map = picture(&["discover", &file, "--format", "svg"]);
+    assert!(map.contains("&lt;script&gt;"), "{map}");
+    picture(&["discover", &file, "--format", "svg", "--show", "time"]);
+    picture(&[
+        "discover",
+        &file,
+        "--format",
+        "svg",
+        "--algorithm",
+        "inductive",
+    ]);
+    picture(&[
+        "discover",
+        &file,
+        "--format",
+        "svg",
+        "--algorithm",
+        "inductive",
+        "--net",
+    ]);
+    picture(&["discover", &file, "--format", "svg", "--algorithm", "alpha"]);
+    picture(&[
+        "discover",
+        &file,
+        "--format",
+        "svg",
+        "--algorithm",
+        "heuristics",
+    ]);
+    picture(&["chart", &file]);
+    picture(&["chart", &file, "--kind", "relative-dots"]);
+    picture(&["chart", &file, "--kind", "gantt", "--case", "c0"]);
+    let several = mine(&place, &["chart", &file, "--kind", "gantt"])
+        .expect(2)
+        .stderr;
+    assert!(
+        several.contains("2 are chosen: name it with --case"),
+        "{several}"
+    );
+}
+
+#[test]
 fn the_runs_of_the_store_conform_to_their_flow_and_have_figures() {
     let place = Place::new();
     for _ in 0..2 {

@@ -23,6 +23,7 @@ pub mod metrics;
 pub mod net;
 pub mod online;
 pub mod performance;
+pub mod picture;
 pub mod statistics;
 pub mod timestamp;
 pub mod xes;

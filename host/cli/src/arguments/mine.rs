@@ -28,6 +28,8 @@ pub(crate) enum MineCommand {
     Compare(CompareArguments),
     /// Find where in a log its process changes
     Drift(DriftArguments),
+    /// Draw events or work over time
+    Chart(ChartArguments),
     /// Write a log in another form: XES, XES.gz, CSV
     Convert(ConvertArguments),
 }
@@ -44,6 +46,7 @@ impl MineCommand {
             Self::Variants(variants) => variants.json,
             Self::Compare(compare) => compare.json,
             Self::Drift(drift) => drift.json,
+            Self::Chart(_) => false,
             Self::Convert(convert) => convert.json,
         }
     }
@@ -145,8 +148,42 @@ pub(crate) enum ModelFormat {
     Json,
     /// For Graphviz
     Dot,
+    /// A picture
+    Svg,
     /// A Petri net for ProM, PM4Py and others
     Pnml,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowChoice {
+    /// How often
+    Frequency,
+    /// How long
+    Time,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ChartKind {
+    /// Each event as a dot, by the calendar
+    Dots,
+    /// Each event as a dot, by the time since its case began
+    RelativeDots,
+    /// The work of one case as bars
+    Gantt,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ChartArguments {
+    /// The log; without it, the runs of the store
+    pub(crate) log: Option<PathBuf>,
+    /// The chart
+    #[arg(long, value_enum, default_value = "dots")]
+    pub(crate) kind: ChartKind,
+    /// The SVG to write, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
 }
 
 #[derive(Debug, Args)]
@@ -162,6 +199,12 @@ pub(crate) struct DiscoverArguments {
     /// Edges that were taken less often are left out, as far as all stays connected; dfg only
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) least: u64,
+    /// The net of a process tree rather than the tree; inductive as svg only
+    #[arg(long)]
+    pub(crate) net: bool,
+    /// What a map's arrows say; dfg as svg only
+    #[arg(long, value_enum, default_value = "frequency")]
+    pub(crate) show: ShowChoice,
     /// What is written: text to a terminal, else by the name of the file
     #[arg(long, value_enum)]
     pub(crate) format: Option<ModelFormat>,

@@ -120,6 +120,25 @@ impl Graph {
 }
 
 impl HeuristicsNet {
+    /// The net as a graph, to be drawn like one: its edges and counts, without what comes together.
+    #[must_use]
+    pub fn graph(&self, cases: u64) -> Graph {
+        let edge = |edge: &super::heuristics::Dependency| Edge {
+            from: edge.from,
+            to: edge.to,
+            count: edge.count,
+            times: None,
+        };
+        Graph {
+            activities: self.activities.clone(),
+            counts: self.counts.clone(),
+            starts: self.starts.clone(),
+            ends: self.ends.clone(),
+            edges: self.edges.iter().map(edge).collect(),
+            cases,
+        }
+    }
+
     /// The net in the language of Graphviz.
     #[must_use]
     pub fn dot(&self) -> String {

@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use menagerie_mining::discover::{Graph, HeuristicsNet, Thresholds, alpha, heuristics, inductive};
 use menagerie_mining::log::Variants;
 use menagerie_mining::net::{PetriNet, write_pnml};
+use menagerie_mining::picture::{self, Show};
 use serde_json::{Value, json};
 
 use super::source::Source;
 use super::table;
-use crate::arguments::mine::{Algorithm, DiscoverArguments, ModelFormat};
+use crate::arguments::mine::{Algorithm, DiscoverArguments, ModelFormat, ShowChoice};
 use crate::failure::Failure;
-use crate::output::StandardOutput;
 use crate::settings::Settings;
 
 pub(super) async fn discover(
@@ -23,28 +23,18 @@ pub(super) async fn discover(
     let source = Source::open(settings, arguments.log.as_deref(), &arguments.reading).await?;
     let variants = source.variants();
     let found = Found::new(&arguments, &source, &variants);
-    let text = found.written(format, arguments.algorithm)?;
-    match &arguments.output {
-        None if format == ModelFormat::Text => println!("{}", text.trim_end()),
-        None => {
-            use std::io::Write as _;
-            let mut sink = StandardOutput;
-            sink.write_all(text.as_bytes())?;
-            sink.flush()?;
-        }
-        Some(path) => {
-            std::fs::write(path, text).map_err(|error| {
-                Failure::usage(format!("{} cannot be written: {error}", path.display()))
-            })?;
-            eprintln!(
-                "{} activities, {} cases, {} variants: {}",
-                variants.activities.len(),
-                variants.total(),
-                variants.list.len(),
-                path.display()
-            );
-        }
+    let text = found.written(format, &arguments)?;
+    if arguments.output.is_none() && format == ModelFormat::Text {
+        println!("{}", text.trim_end());
+        return Ok(ExitCode::SUCCESS);
     }
+    let told = format!(
+        "{} activities, {} cases, {} variants",
+        variants.activities.len(),
+        variants.total(),
+        variants.list.len()
+    );
+    super::write(&text, arguments.output.as_deref(), &told)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -65,6 +55,7 @@ fn format(arguments: &DiscoverArguments) -> Result<ModelFormat, Failure> {
     {
         Some("json") => Ok(ModelFormat::Json),
         Some("dot" | "gv") => Ok(ModelFormat::Dot),
+        Some("svg") => Ok(ModelFormat::Svg),
         Some("pnml") => Ok(ModelFormat::Pnml),
         Some("txt") => Ok(ModelFormat::Text),
         _ => Err(Failure::usage(format!(
@@ -105,11 +96,15 @@ impl<'a> Found<'a> {
         Self { variants, model }
     }
 
-    fn written(&self, format: ModelFormat, algorithm: Algorithm) -> Result<String, Failure> {
+    fn written(
+        &self,
+        format: ModelFormat,
+        arguments: &DiscoverArguments,
+    ) -> Result<String, Failure> {
         let none = |what: &str| {
             Err(Failure::usage(format!(
                 "--algorithm {} finds no {what}; --algorithm inductive and alpha do",
-                match algorithm {
+                match arguments.algorithm {
                     Algorithm::Dfg => "dfg",
                     Algorithm::Alpha => "alpha",
                     Algorithm::Heuristics => "heuristics",
@@ -127,6 +122,23 @@ impl<'a> Found<'a> {
                 tree.named(&self.variants.activities).to_string()
             }
             (ModelFormat::Text, Model::Alpha(net)) => net_text(net),
+            (ModelFormat::Svg, Model::Graph(graph)) => picture::process_map(
+                graph,
+                match arguments.show {
+                    ShowChoice::Frequency => Show::Frequency,
+                    ShowChoice::Time => Show::Time,
+                },
+            ),
+            (ModelFormat::Svg, Model::Inductive(tree)) if !arguments.net => {
+                picture::process_tree(tree, &self.variants.activities)
+            }
+            (ModelFormat::Svg, Model::Heuristics(net)) => {
+                picture::process_map(&net.graph(self.variants.total()), Show::Frequency)
+            }
+            (ModelFormat::Svg, _) => self
+                .net()
+                .map(|net| picture::petri_net(&net))
+                .unwrap_or_default(),
             (ModelFormat::Dot, _) => self.net().map(|net| net.dot()).unwrap_or_default(),
             (ModelFormat::Pnml, _) => {
                 let Some(net) = self.net() else {

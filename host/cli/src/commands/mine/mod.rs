@@ -4,9 +4,11 @@ use std::process::ExitCode;
 
 use crate::arguments::mine::{MineArguments, MineCommand};
 use crate::failure::Failure;
+use crate::output::StandardOutput;
 use crate::settings::Settings;
 
 mod changes;
+mod chart;
 mod conform;
 mod convert;
 mod discover;
@@ -26,6 +28,22 @@ pub(crate) async fn mine(
         MineCommand::Variants(variants) => variants::variants(settings, variants).await,
         MineCommand::Compare(compare) => changes::compare(&compare),
         MineCommand::Drift(drift) => changes::drift(settings, drift).await,
+        MineCommand::Chart(chart) => chart::chart(settings, chart).await,
         MineCommand::Convert(convert) => convert::convert(&convert),
     }
+}
+
+/// Writes a text to a file, or to standard output where a program or a person wants it.
+fn write(text: &str, path: Option<&std::path::Path>, told: &str) -> Result<(), Failure> {
+    use std::io::Write as _;
+    let Some(path) = path else {
+        let mut sink = StandardOutput;
+        sink.write_all(text.as_bytes())?;
+        return Ok(sink.flush()?);
+    };
+    std::fs::write(path, text).map_err(|error| {
+        Failure::usage(format!("{} cannot be written: {error}", path.display()))
+    })?;
+    eprintln!("{told}: {}", path.display());
+    Ok(())
 }
