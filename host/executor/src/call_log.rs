@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use menagerie_journal::{
-    CallKey as RowKey, CallRecord, CallRow, Claim, Content, Digest, Journal, crash_point_of,
+    CallKey as RowKey, CallRecord, CallRow, Claim, Content, Digest, Error as JournalError, Journal,
+    RunKey, crash_point_of,
 };
-use menagerie_sandbox::{CallKey, CallLog, CallLogError, EffectClass, Intent, Known};
+use menagerie_orchestration::command::Call;
+use menagerie_sandbox::{CallKey, CallLog, CallLogError, EffectClass, Intent, Known as KnownCall};
 use tokio::sync::OnceCell;
 
 use crate::clock::Clock;
@@ -24,8 +26,68 @@ pub(crate) struct JournalCallLog {
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     claim: Claim,
+    call: Attempt,
+    known: OnceCell<Known>,
+}
+
+/// What is known of an attempt.
+struct Known {
+    logged_as: String,
+    entries: Mutex<BTreeMap<u32, Entry>>,
+}
+
+/// Which attempt, and since when.
+#[derive(Clone)]
+pub(crate) struct Attempt {
+    step: String,
+    logged_as: String,
+    attempt: u32,
     execution: u32,
-    known: OnceCell<Mutex<BTreeMap<u32, Entry>>>,
+    ready_ms: u64,
+}
+
+impl Attempt {
+    /// The first attempt of a step.
+    #[cfg(test)]
+    pub(crate) fn named(step: &str, logged_as: &str, ready_ms: u64) -> Self {
+        Self {
+            step: step.to_owned(),
+            logged_as: logged_as.to_owned(),
+            attempt: 1,
+            execution: 1,
+            ready_ms,
+        }
+    }
+
+    pub(crate) fn of(call: &Call) -> Self {
+        Self {
+            step: call.step.clone(),
+            logged_as: call.call_log_name(),
+            attempt: call.id.attempt,
+            execution: call.id.execution,
+            ready_ms: u64::try_from(call.ready.0).unwrap_or(0),
+        }
+    }
+
+    /// What the call log has of it, and under which name.
+    ///
+    /// Journals that were begun before steps had names of their own there have it under the step's
+    /// id. An earlier step of that id had ended when the attempt became ready: its calls are older.
+    pub(crate) async fn rows(
+        &self,
+        journal: &dyn Journal,
+        run: &RunKey,
+    ) -> Result<(String, Vec<CallRow>), JournalError> {
+        let rows = journal.calls(run, &self.logged_as, self.attempt).await?;
+        if rows.is_empty() && self.logged_as != self.step {
+            let mut older = journal.calls(run, &self.step, self.attempt).await?;
+            older.retain(|row| row.intended_at_ms >= self.ready_ms);
+            if !older.is_empty() {
+                return Ok((self.step.clone(), older));
+            }
+        }
+        Ok((self.logged_as.clone(), rows))
+    }
 }
 
 /// What is known of one call.
@@ -42,13 +104,13 @@ impl JournalCallLog {
         journal: Arc<dyn Journal>,
         clock: Arc<dyn Clock>,
         claim: Claim,
-        execution: u32,
+        call: Attempt,
     ) -> Self {
         Self {
             journal,
             clock,
             claim,
-            execution,
+            call,
             known: OnceCell::new(),
         }
     }
@@ -62,10 +124,14 @@ impl JournalCallLog {
         written.map_err(|error| CallLogError(error.to_string()))
     }
 
-    fn intent_record(&self, key: &CallKey, intent: &Intent) -> Result<CallRecord, CallLogError> {
+    async fn intent_record(
+        &self,
+        key: &CallKey,
+        intent: &Intent,
+    ) -> Result<CallRecord, CallLogError> {
         Ok(CallRecord::Intend {
-            call: row_key(key),
-            execution: self.execution,
+            call: self.row_key(key).await?,
+            execution: self.call.execution,
             request: digest(&intent.request_digest)?,
             effect: token(intent.effect).into(),
             at_ms: self.now_ms(),
@@ -73,11 +139,10 @@ impl JournalCallLog {
     }
 
     /// Everything that is known of the attempt.
-    async fn known(&self, key: &CallKey) -> Result<&Mutex<BTreeMap<u32, Entry>>, CallLogError> {
+    async fn known(&self) -> Result<&Known, CallLogError> {
         let read = async || {
-            let run = self.claim.key();
-            let rows = self.journal.calls(run, &key.step, key.attempt).await;
-            let rows = rows.map_err(|error| CallLogError(error.to_string()))?;
+            let rows = self.call.rows(&*self.journal, self.claim.key()).await;
+            let (logged_as, rows) = rows.map_err(|error| CallLogError(error.to_string()))?;
             let entries = rows.into_iter().map(|row| {
                 let entry = Entry {
                     intent: Intent {
@@ -89,30 +154,34 @@ impl JournalCallLog {
                 };
                 (row.call.ordinal, entry)
             });
-            Ok(Mutex::new(entries.collect()))
+            Ok(Known {
+                logged_as,
+                entries: Mutex::new(entries.collect()),
+            })
         };
         self.known.get_or_try_init(read).await
     }
 
     async fn get(&self, key: &CallKey) -> Result<Option<Entry>, CallLogError> {
-        let known = self.known(key).await?;
-        let known = known.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(known.get(&key.ordinal).cloned())
+        let entries = &self.known().await?.entries;
+        let entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(entries.get(&key.ordinal).cloned())
     }
 
     async fn put(&self, key: &CallKey, entry: Entry) -> Result<(), CallLogError> {
-        let known = self.known(key).await?;
-        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.insert(key.ordinal, entry);
+        let entries = &self.known().await?.entries;
+        let mut entries = entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.insert(key.ordinal, entry);
         Ok(())
     }
-}
 
-fn row_key(key: &CallKey) -> RowKey {
-    RowKey {
-        step: key.step.clone(),
-        attempt: key.attempt,
-        ordinal: key.ordinal,
+    /// Where the journal has a call.
+    async fn row_key(&self, key: &CallKey) -> Result<RowKey, CallLogError> {
+        Ok(RowKey {
+            step: self.known().await?.logged_as.clone(),
+            attempt: key.attempt,
+            ordinal: key.ordinal,
+        })
     }
 }
 
@@ -139,38 +208,39 @@ fn digest(text: &str) -> Result<Digest, CallLogError> {
 }
 
 /// What a row says of its call.
-pub(crate) fn known_of(row: &CallRow) -> Known {
+pub(crate) fn known_of(row: &CallRow) -> KnownCall {
     let intent = Intent {
         effect: class(&row.effect),
         request_digest: digest_text(row.request),
     };
     match &row.answer {
-        Some(answer) => Known::Answered(intent, answer.content.bytes().to_vec()),
-        None => Known::Intended(intent),
+        Some(answer) => KnownCall::Answered(intent, answer.content.bytes().to_vec()),
+        None => KnownCall::Intended(intent),
     }
 }
 
 #[async_trait]
 impl CallLog for JournalCallLog {
-    async fn lookup(&self, key: &CallKey) -> Result<Known, CallLogError> {
+    async fn lookup(&self, key: &CallKey) -> Result<KnownCall, CallLogError> {
         Ok(match self.get(key).await? {
-            None => Known::Nothing,
+            None => KnownCall::Nothing,
             Some(Entry { intent, answer, .. }) => match answer {
-                Some(answer) => Known::Answered(intent, answer.to_vec()),
-                None => Known::Intended(intent),
+                Some(answer) => KnownCall::Answered(intent, answer.to_vec()),
+                None => KnownCall::Intended(intent),
             },
         })
     }
 
     async fn intend(&self, key: &CallKey, intent: &Intent) -> Result<(), CallLogError> {
-        self.write(vec![self.intent_record(key, intent)?]).await?;
+        self.write(vec![self.intent_record(key, intent).await?])
+            .await?;
         let entry = Entry {
             intent: intent.clone(),
             answer: None,
             unwritten: false,
         };
         self.put(key, entry).await?;
-        crash_point_of("before-effect", &key.step);
+        crash_point_of("before-effect", &self.call.step);
         Ok(())
     }
 
@@ -181,21 +251,21 @@ impl CallLog for JournalCallLog {
             unwritten: true,
         };
         self.put(key, entry).await?;
-        crash_point_of("before-effect", &key.step);
+        crash_point_of("before-effect", &self.call.step);
         Ok(())
     }
 
     async fn record(&self, key: &CallKey, answer: &[u8]) -> Result<(), CallLogError> {
-        crash_point_of("after-effect", &key.step);
+        crash_point_of("after-effect", &self.call.step);
         let Some(mut entry) = self.get(key).await? else {
             return Err(CallLogError(format!("{key:?} was never intended")));
         };
         let mut records = Vec::with_capacity(2);
         if entry.unwritten {
-            records.push(self.intent_record(key, &entry.intent)?);
+            records.push(self.intent_record(key, &entry.intent).await?);
         }
         records.push(CallRecord::Record {
-            call: row_key(key),
+            call: self.row_key(key).await?,
             request: digest(&entry.intent.request_digest)?,
             answer: Content::new(answer.to_vec()),
             at_ms: self.now_ms(),
@@ -204,7 +274,95 @@ impl CallLog for JournalCallLog {
         entry.answer = Some(answer.into());
         entry.unwritten = false;
         self.put(key, entry).await?;
-        crash_point_of("after-record", &key.step);
+        crash_point_of("after-record", &self.call.step);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use menagerie_journal::{Batch, Created, MemoryJournal, NewRun, Status};
+
+    use super::*;
+    use crate::clock::SystemClock;
+
+    /// An owned run in whose call log a step of the id `a` has a call from the time 10.
+    async fn with_a_call_of_a() -> (Arc<dyn Journal>, Claim) {
+        let journal = MemoryJournal::new("test");
+        let new = NewRun {
+            key: RunKey::in_default("run"),
+            input_digest: Digest::of(b""),
+            flow: "calls".to_owned(),
+            parent: None,
+            path: String::new(),
+            session: None,
+            labels: BTreeMap::new(),
+            status: Status::unfinished("running"),
+            created_at_ms: 1,
+            pins: Vec::new(),
+        };
+        let Created::New(claim, _) = journal.create(new, Batch::default()).await.unwrap() else {
+            panic!("the run is new");
+        };
+        let intended = CallRecord::Intend {
+            call: RowKey {
+                step: "a".to_owned(),
+                attempt: 1,
+                ordinal: 0,
+            },
+            execution: 1,
+            request: Digest::of(b"request"),
+            effect: "at-most-once".into(),
+            at_ms: 10,
+        };
+        let recorded = journal.record_calls(&claim, vec![intended]).await;
+        recorded.unwrap();
+        (Arc::new(journal), claim)
+    }
+
+    /// What a log knows of the first call, and under which names the journal has calls once the log
+    /// has recorded its answer.
+    async fn recorded_by(attempt: Attempt) -> (KnownCall, Vec<&'static str>) {
+        let (journal, claim) = with_a_call_of_a().await;
+        let clock = Arc::new(SystemClock::default());
+        let log = JournalCallLog::new(journal.clone(), clock, claim.clone(), attempt);
+        let key = CallKey {
+            run: "run".to_owned(),
+            step: "whatever".to_owned(),
+            attempt: 1,
+            ordinal: 0,
+        };
+        let known = log.lookup(&key).await.unwrap();
+        if known == KnownCall::Nothing {
+            let intent = Intent {
+                effect: EffectClass::AtMostOnce,
+                request_digest: digest_text(Digest::of(b"request")),
+            };
+            log.intend(&key, &intent).await.unwrap();
+        }
+        log.record(&key, b"answer").await.unwrap();
+        let mut answered = Vec::new();
+        for name in ["a", "#300"] {
+            let rows = journal.calls(claim.key(), name, 1).await.unwrap();
+            if rows.iter().any(|row| row.answer.is_some()) {
+                answered.push(name);
+            }
+        }
+        (known, answered)
+    }
+
+    #[tokio::test]
+    async fn a_step_does_not_meet_the_calls_of_an_earlier_one_of_its_id() {
+        let (known, answered) = recorded_by(Attempt::named("a", "#300", 11)).await;
+        assert_eq!(known, KnownCall::Nothing);
+        assert_eq!(answered, ["#300"]);
+    }
+
+    #[tokio::test]
+    async fn a_call_of_an_older_journal_is_found_under_its_steps_id_and_answered_there() {
+        let (known, answered) = recorded_by(Attempt::named("a", "#300", 10)).await;
+        assert!(matches!(known, KnownCall::Intended(_)), "{known:?}");
+        assert_eq!(answered, ["a"]);
     }
 }

@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use menagerie_journal::{
     Batch, Claim, Claimed, Created, Digest, Fork, Message, NewRun, Owner, RunKey, RunRow,
 };
+use menagerie_orchestration::command::call_log_name;
 use menagerie_orchestration::document::Document;
-use menagerie_orchestration::event::{Event, Recorded};
+use menagerie_orchestration::event::{CallOf, Event, Recorded};
 use menagerie_orchestration::input::{self, Input, Wish};
 use menagerie_orchestration::run::Run;
 use menagerie_orchestration::view::HistoryEntry;
@@ -178,7 +179,7 @@ impl Host {
             from: from.run.to_string(),
             events,
             payloads: told.payloads.into_iter().collect(),
-            attempts: told.attempts,
+            attempts: told.attempts.into_iter().collect(),
         };
         let existing = match journal.fork(new, fork, batch).await? {
             Created::New(claim, _) => {
@@ -303,7 +304,8 @@ impl Host {
 #[derive(Default)]
 struct Told {
     payloads: BTreeSet<Digest>,
-    attempts: Vec<(String, u32)>,
+    /// Names in the call log, with attempts.
+    attempts: BTreeSet<(String, u32)>,
 }
 
 impl Told {
@@ -315,16 +317,23 @@ impl Told {
         };
         // It was read a moment ago.
         let _ = wire::decode(text, beside);
-        self.attempts.extend(match &recorded.event {
-            Event::StepEnded { id, attempt, .. } => Some((id.clone(), *attempt)),
+        let (of, id, attempt) = match &recorded.event {
+            Event::StepEnded {
+                step, id, attempt, ..
+            } => (CallOf::Step(*step), id.clone(), *attempt),
             Event::Decided {
                 decision, attempt, ..
             }
             | Event::DecisionFailed {
                 decision, attempt, ..
-            } => Some((format!("decision-{decision}"), *attempt)),
-            _ => None,
-        });
+            } => (CallOf::Decision(*decision), String::new(), *attempt),
+            _ => return,
+        };
+        self.attempts.insert((call_log_name(of, &id), attempt));
+        // Journals that were begun before steps had names of their own have it under the id.
+        if matches!(of, CallOf::Step(_)) {
+            self.attempts.insert((id, attempt));
+        }
     }
 }
 

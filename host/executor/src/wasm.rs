@@ -18,7 +18,7 @@ use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::assemble::{Assembled, Part};
-use crate::call_log::JournalCallLog;
+use crate::call_log::{Attempt, JournalCallLog};
 use crate::clock::Clock;
 use crate::driver::Surroundings;
 use crate::guests::{GuestAnswer, GuestReply, GuestUse, Guests};
@@ -83,7 +83,7 @@ impl WasmGuests {
                 self.journal.clone(),
                 self.clock.clone(),
                 self.claim.clone(),
-                call.id.execution,
+                Attempt::of(call),
             )),
             history: Arc::new(JournalHistory::behind(call, journal, key)),
             observer: Arc::new(Relay {
@@ -162,6 +162,7 @@ impl RunCalls {
             invocation: Invocation {
                 run: run.to_owned(),
                 step: call.step.clone(),
+                logged_as: call.call_log_name(),
                 name: name.to_owned(),
                 attempt: call.id.attempt,
                 seed: self.call_seed(run, call),

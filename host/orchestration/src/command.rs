@@ -5,11 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::document::Document;
-use crate::event::{CallId, TimerId};
+use crate::event::{CallId, CallOf, StepNo, TimerId};
 use crate::failure::Failure;
+use crate::run::ENDED_STEPS_KEPT;
 use crate::run::step::OwnContext;
 use crate::time::Timestamp;
 use crate::view::View;
+
+/// The longest id under which a step stands in the call log, in bytes.
+const LONGEST_LOGGED_ID: usize = 128;
 
 /// One thing that somebody outside must do, and answer with an [`Input`](crate::input::Input).
 ///
@@ -87,6 +91,38 @@ pub struct Call {
     pub max_load: u32,
 }
 
+impl Call {
+    /// Under which name its attempts stand in the call log: [`call_log_name`].
+    #[must_use]
+    pub fn call_log_name(&self) -> String {
+        call_log_name(self.id.of, &self.step)
+    }
+}
+
+/// Under which name a step, or a decision, stands in the call log, and its requests are known to
+/// servers that honour keys: of all that a run ever does, nothing else has this name.
+///
+/// The id of a step is free again once enough others have ended, so that a later step may be called
+/// alike; and a strategy may call a step `decision-1`, or give it an id that is too long for the log.
+/// Such steps go by their number. All other names are ids, and never begin with the sign that stands
+/// before a number.
+#[must_use]
+pub fn call_log_name(of: CallOf, id: &str) -> String {
+    match of {
+        CallOf::Decision(number) => format!("decision-{number}"),
+        CallOf::Step(StepNo(number)) => {
+            // Nothing is forgotten before more than these have ended.
+            let first_of_its_id = number as usize <= ENDED_STEPS_KEPT;
+            let like_another = id.starts_with('#') || id.starts_with("decision-");
+            if first_of_its_id && !like_another && id.len() <= LONGEST_LOGGED_ID {
+                id.to_owned()
+            } else {
+                format!("#{number}")
+            }
+        }
+    }
+}
+
 /// What a guest is asked.
 #[derive(Debug, Clone)]
 pub enum CallRequest {
@@ -120,4 +156,20 @@ pub struct Member {
     pub confidence: Option<f64>,
     /// Present when failed.
     pub error: Option<Failure>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CallOf, StepNo, call_log_name};
+
+    #[test]
+    fn what_could_be_called_like_something_else_goes_by_its_number() {
+        let name = |number, id: &str| call_log_name(CallOf::Step(StepNo(number)), id);
+        assert_eq!(name(256, "fetch"), "fetch");
+        assert_eq!(name(257, "fetch"), "#257");
+        assert_eq!(name(3, "#257"), "#3");
+        assert_eq!(call_log_name(CallOf::Decision(1), ""), "decision-1");
+        assert_eq!(name(4, "decision-1"), "#4");
+        assert_eq!(name(5, &"x".repeat(256)), "#5");
+    }
 }

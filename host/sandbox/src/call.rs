@@ -257,10 +257,14 @@ impl Engine {
         let CallSpec {
             limits, invocation, ..
         } = spec;
+        let logged_as = match invocation.logged_as.as_str() {
+            "" => &invocation.step,
+            logged_as => logged_as,
+        };
         let recorder = Recorder::new(
             Arc::clone(&spec.call_log),
             invocation.run.clone(),
-            invocation.step.clone(),
+            logged_as.to_owned(),
             invocation.attempt,
             spec.plugin.manifest().name.clone(),
         );

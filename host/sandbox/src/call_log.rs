@@ -16,7 +16,8 @@ use crate::stop::Stop;
 pub struct CallKey {
     /// The run's id.
     pub run: String,
-    /// The step's id.
+    /// What the step is called in the log: its id, or what its id and number make where another step
+    /// of the run may have the same id.
     pub step: String,
     /// The attempt, counted from 1. A second execution of an attempt has the same number.
     pub attempt: u32,
@@ -25,10 +26,18 @@ pub struct CallKey {
 }
 
 impl CallKey {
-    /// What an endpoint that honours idempotency keys is given: `run:step:ordinal`.
+    /// What an endpoint that honours idempotency keys is given: `run:step:ordinal`, with what cannot
+    /// stand in a header as `%` and two digits.
     #[must_use]
     pub fn idempotency_key(&self) -> String {
-        format!("{}:{}:{}", self.run, self.step, self.ordinal)
+        let mut key = String::new();
+        for byte in format!("{}:{}:{}", self.run, self.step, self.ordinal).bytes() {
+            match byte {
+                b' '..=b'~' if byte != b'%' => key.push(char::from(byte)),
+                byte => key.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        key
     }
 }
 
@@ -207,5 +216,26 @@ impl CallLog for MemoryCallLog {
                 Ok(())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CallKey;
+
+    #[test]
+    fn a_key_can_stand_in_a_header_whatever_the_step_is_called() {
+        let key = |step: &str| {
+            let key = CallKey {
+                run: "run".to_owned(),
+                step: step.to_owned(),
+                attempt: 1,
+                ordinal: 2,
+            };
+            key.idempotency_key()
+        };
+        assert_eq!(key("a step"), "run:a step:2");
+        assert_eq!(key("pr\u{fc}fen"), "run:pr%C3%BCfen:2");
+        assert_eq!(key("pr%C3%BCfen"), "run:pr%25C3%25BCfen:2");
     }
 }

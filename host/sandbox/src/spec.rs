@@ -113,6 +113,9 @@ pub struct Invocation {
     pub run: String,
     /// The step's id; of a strategy's call `decision-<number>`.
     pub step: String,
+    /// What the step is called in the call log, where nothing else of the run is called so; the id
+    /// when this is empty. The guest does not read it.
+    pub logged_as: String,
     /// The name of the agent, strategy or aggregator in the flow file.
     pub name: String,
     /// Counts from 1.

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::Fuel;
 use super::recorded_log::{Divergence, RecordedLog};
 use crate::assemble::{Assembled, Part};
+use crate::call_log::Attempt;
 use crate::error::ExecutorError;
 use crate::guest_task::input_of;
 use crate::guests::{GuestAnswer, GuestUse};
@@ -134,8 +135,8 @@ impl Calls {
         call: &Call,
         meters: Meters,
     ) -> Result<Made, ExecutorError> {
-        let (step, attempt) = (&call.step, call.id.attempt);
-        let log = RecordedLog::of(&*self.store, &self.key, step, attempt).await?;
+        let attempt = Attempt::of(call);
+        let log = RecordedLog::of(&*self.store, &self.key, &attempt).await?;
         let log = Arc::new(log);
         let ports = Ports {
             cancel: CancellationToken::new(),

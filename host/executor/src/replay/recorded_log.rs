@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use menagerie_journal::{CallRow, Journal, RunKey};
 use menagerie_sandbox::{CallKey, CallLog, CallLogError, Ended, Intent, Known};
 
-use crate::call_log::known_of;
+use crate::call_log::{Attempt, known_of};
 use crate::error::ExecutorError;
 
 /// Where a guest that is executed again left the way that it took before.
@@ -65,10 +65,9 @@ impl RecordedLog {
     pub(super) async fn of(
         store: &dyn Journal,
         run: &RunKey,
-        step: &str,
-        attempt: u32,
+        attempt: &Attempt,
     ) -> Result<Self, ExecutorError> {
-        let rows = store.calls(run, step, attempt).await?;
+        let (_, rows) = attempt.rows(store, run).await?;
         Ok(Self {
             rows: rows
                 .into_iter()
@@ -209,7 +208,8 @@ mod tests {
 
     async fn log() -> RecordedLog {
         let (journal, run) = recorded().await;
-        RecordedLog::of(&journal, &run, "fetch", 1).await.unwrap()
+        let attempt = Attempt::named("fetch", "fetch", 0);
+        RecordedLog::of(&journal, &run, &attempt).await.unwrap()
     }
 
     fn answered() -> Ended {
