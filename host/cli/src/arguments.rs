@@ -91,7 +91,7 @@ pub(crate) enum Command {
     /// Write runs as a log for process mining
     Export(ExportArguments),
     /// Mine processes: models, conformance, figures, of a log or of the store's runs
-    Mine(mine::MineArguments),
+    Mine(Box<mine::MineArguments>),
     /// Check a flow file, its plugins and their configuration
     Check(CheckArguments),
     /// Print the JSON Schema of flow files

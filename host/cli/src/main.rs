@@ -79,7 +79,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Events(events) => commands::events::events(&settings, events).await,
         Command::Replay(replay) => commands::replay::replay(&settings, replay).await,
         Command::Export(export) => commands::export::export(&settings, export).await,
-        Command::Mine(mine) => commands::mine::mine(&settings, mine).await,
+        Command::Mine(mine) => commands::mine::mine(&settings, *mine).await,
         Command::Check(check) => commands::check::check(&settings, check).await,
         Command::Schema => commands::check::schema(),
         Command::Build(build) => commands::build::build(build).await,
