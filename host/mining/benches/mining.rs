@@ -15,8 +15,12 @@ use std::time::Instant;
 use menagerie_mining::conform::{Aligner, PrefixChecker, Unknown, align, precision, replay};
 use menagerie_mining::discover::{Graph, Thresholds, alpha, heuristics, inductive};
 use menagerie_mining::document::{read_xes, write_xes_document};
+use menagerie_mining::drift::drift;
 use menagerie_mining::log::{Occurrences, Variants};
 use menagerie_mining::net::{PetriNet, read_pnml};
+use menagerie_mining::performance::Performance;
+use menagerie_mining::picture::{Show, process_map};
+use menagerie_mining::{CaseState, Lifecycle, Online, ProcessEvent};
 
 const TURNS: usize = 7;
 
@@ -50,6 +54,13 @@ fn main() {
         heuristics(&variants, &Thresholds::default())
     });
     measure("inductive", || inductive(&variants, 0.0));
+    measure("performance", || Performance::of(&log));
+    measure("drift", || drift(&log, Occurrences::Completed));
+    measure("process map as SVG", || {
+        let graph = Graph::of(&log, &variants, Occurrences::Completed);
+        process_map(&graph, Show::Frequency)
+    });
+    online();
     let tree = measure("inductive, noise 0.2", || inductive(&variants, 0.2));
     let found = PetriNet::of_tree(&tree, &variants.activities);
     conformance("the inductive net", &found, &variants);
@@ -61,6 +72,61 @@ fn main() {
         let net = read_pnml(&text).expect("a net");
         conformance(&path, &net, &variants);
     }
+}
+
+/// Events of many cases at once, as a host has them: 50 000 cases open, each with ten pieces of work.
+fn online() {
+    const OPEN: usize = 50_000;
+    const EVENTS: usize = 5_000_000;
+    let names: Vec<String> = (0..OPEN * 2)
+        .map(|case| format!("0192f3c4-0000-7000-8000-{case:012}"))
+        .collect();
+    let activities: Vec<String> = (0..12).map(|one| format!("activity-{one}")).collect();
+    let mut online = Online::bounded(OPEN);
+    let mut event = ProcessEvent::new("", "", "", "", Lifecycle::Start, 0);
+    let (mut chance, mut case, mut step) = (Chance(42), 0_usize, vec![0_u32; names.len()]);
+    let mut told = vec![0_u32; 20_000];
+    let mut nanoseconds = 0;
+    for number in 0..EVENTS {
+        case = (case + 1 + chance.below(7) as usize) % names.len();
+        let at = step[case];
+        event.case.clone_from(&names[case]);
+        event
+            .activity
+            .clone_from(&activities[(at / 2 % 12) as usize]);
+        event.instance.clear();
+        let _ = write!(event.instance, "step-{}", at / 2);
+        event.lifecycle = if at % 2 == 0 {
+            Lifecycle::Start
+        } else {
+            Lifecycle::Complete
+        };
+        event.at_ms = i64::try_from(number).expect("few");
+        let before = Instant::now();
+        online.observe(&event);
+        if at == 19 {
+            online.end_case(&names[case], CaseState::Completed, event.at_ms);
+        }
+        let took = before.elapsed().as_nanos();
+        nanoseconds += took;
+        let micros = u32::try_from(took / 50).unwrap_or(u32::MAX);
+        told[(micros as usize).min(19_999)] += 1;
+        step[case] = if at == 19 { 0 } else { at + 1 };
+    }
+    #[allow(clippy::cast_precision_loss, reason = "counts are small")]
+    let rate = EVENTS as f64 / (nanoseconds as f64 / 1e9);
+    let mut seen = 0;
+    let p99 = told.iter().position(|count| {
+        seen += *count as usize;
+        seen * 100 >= EVENTS * 99
+    });
+    println!(
+        "online, {OPEN} cases open: {rate:.0} events/s, the timing of each included, p99 {:.2} µs, {} forgotten",
+        p99.map_or(f64::NAN, |place| f64::from(
+            u32::try_from(place).unwrap_or(0)
+        ) * 0.05),
+        online.forgotten()
+    );
 }
 
 fn conformance(name: &str, net: &PetriNet, variants: &Variants) {

@@ -2,11 +2,13 @@
 //! times, attempts, waiting and service per activity.
 //!
 //! Memory grows with the open cases, the activities and the edges between them, not with events or
-//! ended cases. Cases may be interleaved; within a case events come in the order of time.
+//! ended cases. Cases may be interleaved; within a case events come in the order of time. How many cases are open at
+//! once can be bounded: beyond that, the one that nothing was heard of for longest is forgotten, and counted.
 
 use std::borrow::Borrow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 
 use crate::event::{Case, CaseState, Lifecycle, ProcessEvent};
@@ -18,7 +20,7 @@ const DECISION: &str = "decision:";
 #[derive(Debug, Clone, Default)]
 pub struct Online {
     tallies: Tallies,
-    open: HashMap<Box<str>, OpenCase>,
+    open: OpenCases,
     pub(crate) cases: CaseCounts,
     pub(crate) observed: Option<(i64, i64)>,
 }
@@ -26,9 +28,9 @@ pub struct Online {
 /// What outlives the cases.
 #[derive(Debug, Clone, Default)]
 struct Tallies {
-    numbers: HashMap<Box<str>, usize>,
+    numbers: FxHashMap<Box<str>, usize>,
     activities: Vec<Activity>,
-    edges: HashMap<(usize, usize), Elapsed>,
+    edges: FxHashMap<(usize, usize), Elapsed>,
     attempts: AttemptCounts,
 }
 
@@ -115,13 +117,140 @@ pub struct ActivityStats {
     pub waiting_caused_ms: u64,
 }
 
+/// The open cases, in the order in which something was heard of them.
+#[derive(Debug, Clone)]
+struct OpenCases {
+    places: FxHashMap<Box<str>, usize>,
+    slots: Vec<Slot>,
+    free: Vec<usize>,
+    /// The slot that nothing was heard of for longest, and the one heard of last.
+    ends: Option<(usize, usize)>,
+    most: usize,
+    forgotten: u64,
+}
+
+#[derive(Debug, Clone)]
+struct Slot {
+    name: Box<str>,
+    case: OpenCase,
+    before: Option<usize>,
+    after: Option<usize>,
+}
+
+impl Default for OpenCases {
+    fn default() -> Self {
+        Self::bounded(usize::MAX)
+    }
+}
+
+impl OpenCases {
+    fn bounded(most: usize) -> Self {
+        Self {
+            places: FxHashMap::default(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            ends: None,
+            most,
+            forgotten: 0,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    fn get_or_begin(&mut self, name: &str, at_ms: i64) -> &mut OpenCase {
+        let place = if let Some(place) = self.places.get(name) {
+            let place = *place;
+            if self.ends.is_some_and(|(_, last)| last != place) {
+                self.unlink(place);
+                self.link_last(place);
+            }
+            place
+        } else {
+            if self.len() >= self.most
+                && let Some((oldest, _)) = self.ends
+            {
+                self.take_out(oldest);
+                self.forgotten += 1;
+            }
+            self.begin(name, at_ms)
+        };
+        &mut self.slots[place].case
+    }
+
+    fn begin(&mut self, name: &str, at_ms: i64) -> usize {
+        let slot = Slot {
+            name: name.into(),
+            case: OpenCase::began(at_ms),
+            before: None,
+            after: None,
+        };
+        let place = match self.free.pop() {
+            Some(place) => {
+                self.slots[place] = slot;
+                place
+            }
+            None => {
+                self.slots.push(slot);
+                self.slots.len() - 1
+            }
+        };
+        self.places.insert(name.into(), place);
+        self.link_last(place);
+        place
+    }
+
+    fn remove(&mut self, name: &str) -> Option<OpenCase> {
+        let place = *self.places.get(name)?;
+        Some(self.take_out(place))
+    }
+
+    fn take_out(&mut self, place: usize) -> OpenCase {
+        self.unlink(place);
+        self.free.push(place);
+        let slot = &mut self.slots[place];
+        let name = std::mem::take(&mut slot.name);
+        let case = std::mem::replace(&mut slot.case, OpenCase::began(0));
+        self.places.remove(&name);
+        case
+    }
+
+    fn link_last(&mut self, place: usize) {
+        let last = self.ends.map(|(_, last)| last);
+        self.slots[place].before = last;
+        self.slots[place].after = None;
+        if let Some(last) = last {
+            self.slots[last].after = Some(place);
+        }
+        let first = self.ends.map_or(place, |(first, _)| first);
+        self.ends = Some((first, place));
+    }
+
+    fn unlink(&mut self, place: usize) {
+        let (before, after) = (self.slots[place].before, self.slots[place].after);
+        if let Some(before) = before {
+            self.slots[before].after = after;
+        }
+        if let Some(after) = after {
+            self.slots[after].before = before;
+        }
+        if let Some((first, last)) = self.ends {
+            let first = if first == place { after } else { Some(first) };
+            let last = if last == place { before } else { Some(last) };
+            self.ends = first.zip(last);
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 struct OpenCase {
     began_ms: i64,
     last_completed: Option<(usize, i64)>,
     /// The work that ended last, well or not.
     last_ended: Option<(usize, i64)>,
-    work: HashMap<Box<str>, Work>,
+    /// By instance; few at a time.
+    work: Vec<(Box<str>, Work)>,
 }
 
 /// One instance of an activity that has not ended for good.
@@ -141,10 +270,27 @@ enum Wait {
 }
 
 impl Online {
-    /// Nothing observed yet.
+    /// Nothing observed yet; any number of cases may be open.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Nothing observed yet; at most `open` cases, at least one, are remembered before their end.
+    ///
+    /// The graph lacks one edge for each case that is forgotten and goes on: its next event begins it anew.
+    #[must_use]
+    pub fn bounded(open: usize) -> Self {
+        Self {
+            open: OpenCases::bounded(open.max(1)),
+            ..Self::default()
+        }
+    }
+
+    /// How many open cases were forgotten for others.
+    #[must_use]
+    pub fn forgotten(&self) -> u64 {
+        self.open.forgotten
     }
 
     /// Takes in one event.
@@ -155,14 +301,7 @@ impl Online {
     pub fn observe(&mut self, event: &ProcessEvent) {
         self.observe_time(event.at_ms);
         let number = self.tallies.number_of(&event.activity);
-        let case = match self.open.get_mut(event.case.as_str()) {
-            Some(case) => case,
-            // Only the first event of a case pays for a copy of its name.
-            None => self
-                .open
-                .entry(event.case.as_str().into())
-                .or_insert_with(|| OpenCase::began(event.at_ms)),
-        };
+        let case = self.open.get_or_begin(&event.case, event.at_ms);
         case.observe(&mut self.tallies, number, event);
     }
 
@@ -292,14 +431,20 @@ impl OpenCase {
             began_ms,
             last_completed: None,
             last_ended: None,
-            work: HashMap::new(),
+            work: Vec::new(),
         }
     }
 
     fn observe(&mut self, tallies: &mut Tallies, number: usize, event: &ProcessEvent) {
         let at_ms = event.at_ms;
         let instance = event.instance.as_str();
-        let mut work = self.work.remove(instance).unwrap_or_default();
+        let found = self.work.iter().position(|(name, _)| **name == *instance);
+        let mut work = found.map(|place| self.work[place].1).unwrap_or_default();
+        let end = |case: &mut Self| {
+            if let Some(place) = found {
+                case.work.swap_remove(place);
+            }
+        };
         match event.lifecycle {
             Lifecycle::Schedule | Lifecycle::Assign => {
                 work.waiting.get_or_insert((at_ms, Wait::Admission));
@@ -316,6 +461,7 @@ impl OpenCase {
             Lifecycle::Resume => self.end_wait(&mut work, tallies, number, at_ms),
             Lifecycle::Complete => {
                 self.end_attempt(&mut work, tallies, number, event);
+                end(self);
                 let before = self.last_completed.replace((number, at_ms));
                 tallies.follow(number, before, at_ms);
                 return;
@@ -327,13 +473,16 @@ impl OpenCase {
                     ..Work::default()
                 };
             }
-            Lifecycle::PiAbort => return,
+            Lifecycle::PiAbort => return end(self),
             Lifecycle::AutoSkip | Lifecycle::ManualSkip => {
                 tallies.activities[number].stats.skipped += 1;
-                return;
+                return end(self);
             }
         }
-        self.work.insert(instance.into(), work);
+        match found {
+            Some(place) => self.work[place].1 = work,
+            None => self.work.push((instance.into(), work)),
+        }
     }
 
     /// Service begins or goes on: what was waited for it is counted and charged.

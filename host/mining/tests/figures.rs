@@ -253,3 +253,48 @@ proptest! {
         prop_assert_eq!(mixed.open_cases(), 0);
     }
 }
+
+#[test]
+fn what_was_not_heard_of_for_longest_is_forgotten_first() {
+    let mut online = Online::bounded(2);
+    let mut tell = |id: &str, activity: &str, at_ms: i64| {
+        online.observe(&case(id, &[(activity, "1", Complete, 1, at_ms)])[0]);
+        (online.open_cases(), online.forgotten())
+    };
+    assert_eq!(tell("one", "a", 0), (1, 0));
+    assert_eq!(tell("two", "a", 1), (2, 0));
+    assert_eq!(tell("one", "b", 2), (2, 0));
+    assert_eq!(tell("three", "a", 3), (2, 1), "`two` goes");
+    assert_eq!(tell("one", "c", 4), (2, 1));
+    assert_eq!(
+        tell("two", "b", 5),
+        (2, 2),
+        "`three` goes, and `two` begins anew"
+    );
+    let edges: Vec<(&str, &str)> = online.edges().into_keys().collect();
+    assert_eq!(edges, [("a", "b"), ("b", "c")]);
+    assert_eq!(
+        online.activities()["b"].first,
+        1,
+        "what follows a forgotten event is a beginning"
+    );
+}
+
+proptest! {
+    #![proptest_config(seeded())]
+
+    #[test]
+    fn a_bound_that_is_not_met_changes_nothing(rows in proptest::collection::vec((0_usize..4, 0_usize..3, 0_usize..10), 0..60)) {
+        const ACTIVITIES: [&str; 3] = ["a", "b", "c"];
+        const CASES: [&str; 4] = ["1", "2", "3", "4"];
+        let (mut free, mut bounded) = (Online::new(), Online::bounded(4));
+        for (time, (id, activity, lifecycle)) in rows.iter().enumerate() {
+            let event = case(CASES[*id], &[(ACTIVITIES[*activity], "i", Lifecycle::ALL[*lifecycle], 1, i64::try_from(time).unwrap())]);
+            free.observe(&event[0]);
+            bounded.observe(&event[0]);
+        }
+        prop_assert_eq!(bounded.forgotten(), 0);
+        prop_assert_eq!(free.edges(), bounded.edges());
+        prop_assert_eq!(free.activities(), bounded.activities());
+    }
+}
