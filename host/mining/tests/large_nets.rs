@@ -1,7 +1,7 @@
 //! Nets with more markings than can be listed: answers are exact, or an error, within bounds.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a failed test may panic")]
 
-use menagerie_mining::conform::{Aligner, Move, NetError, align, replay};
+use menagerie_mining::conform::{Aligner, Move, NetError, Unknown, align, precision, replay};
 use menagerie_mining::discover::{Operator, Tree};
 use menagerie_mining::log::Variants;
 use menagerie_mining::net::PetriNet;
@@ -45,6 +45,16 @@ fn thirty_activities_side_by_side_are_aligned_exactly() {
     let summary = found.summary;
     assert_eq!((summary.total_cost, summary.fitting_traces), (2, 3));
     assert_eq!(replay(&net, &variants).unwrap().summary.fitting_traces, 5);
+}
+
+#[test]
+fn the_precision_of_thirty_activities_side_by_side_is_exact() {
+    let (net, names) = wide(30);
+    let trace = names.iter().map(String::as_str);
+    let variants = Variants::from_paths([(trace.collect::<Vec<_>>(), 7)]);
+    // Each may happen at any time, and one of them does.
+    let found = precision(&net, &variants, Unknown::NotAccepted).unwrap();
+    assert_eq!((found.allowed, found.escaping), (7 * 30 * 30, 7 * 30 * 29));
 }
 
 #[test]

@@ -9,12 +9,23 @@ use super::costs::{Cost, UNIT};
 /// The most costs that are held for one trace.
 const MOST_CELLS: usize = 1 << 23;
 
+/// What a search is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// An end of the net after all events, with the fewest deviations.
+    End,
+    /// All events, without any deviation, wherever that leads.
+    AllEventsFit,
+}
+
 /// A part with its steps in the order in which they are used: backwards.
 #[derive(Debug)]
 pub(super) struct Backwards {
     part: Component,
     /// Of each state: where steps to it come from, and what they cost without an event.
     before: Vec<Vec<(u32, Cost)>>,
+    /// The same, of silent steps alone.
+    silently_before: Vec<Vec<(u32, Cost)>>,
     /// Of each label: from and to.
     with_label: Vec<Vec<(u32, u32)>>,
 }
@@ -22,6 +33,7 @@ pub(super) struct Backwards {
 impl Backwards {
     pub(super) fn new(part: Component) -> Self {
         let mut before = vec![Vec::new(); part.places.len()];
+        let mut silently_before = before.clone();
         let mut with_label = vec![Vec::new(); part.owns.len()];
         for step in &part.steps {
             let price = match step.label {
@@ -30,14 +42,56 @@ impl Backwards {
                 None => Cost::from(step.counts),
             };
             before[step.to as usize].push((step.from, price));
-            if let Some(label) = step.label {
-                with_label[label as usize].push((step.from, step.to));
+            match step.label {
+                Some(label) => with_label[label as usize].push((step.from, step.to)),
+                None => silently_before[step.to as usize].push((step.from, price)),
             }
         }
         Self {
             part,
             before,
+            silently_before,
             with_label,
+        }
+    }
+
+    /// The states that silent steps lead to from the state at the beginning, as flags.
+    pub(super) fn first(&self) -> Box<[bool]> {
+        let mut states = vec![false; self.part.places.len()].into_boxed_slice();
+        states[self.part.start as usize] = true;
+        self.close(&mut states);
+        states
+    }
+
+    /// Whether one of the states, at most, allows a label.
+    pub(super) fn allows(&self, states: &[bool], label: u32) -> bool {
+        let mut steps = self.with_label[label as usize].iter();
+        self.part.elsewhere[label as usize] || steps.any(|(from, _)| states[*from as usize])
+    }
+
+    /// The states that there can be after a label and silent steps.
+    pub(super) fn after(&self, states: &[bool], label: u32) -> Box<[bool]> {
+        let mut after: Box<[bool]> = if self.part.elsewhere[label as usize] {
+            states.into()
+        } else {
+            vec![false; states.len()].into()
+        };
+        for (from, to) in &self.with_label[label as usize] {
+            after[*to as usize] |= states[*from as usize];
+        }
+        self.close(&mut after);
+        after
+    }
+
+    fn close(&self, states: &mut [bool]) {
+        let mut changes = true;
+        while std::mem::take(&mut changes) {
+            for step in self.part.steps.iter().filter(|step| step.label.is_none()) {
+                if states[step.from as usize] && !states[step.to as usize] {
+                    states[step.to as usize] = true;
+                    changes = true;
+                }
+            }
         }
     }
 
@@ -51,23 +105,35 @@ impl Backwards {
     }
 
     /// What is left from each event on, the last row first.
-    fn rows(&self, path: &[Option<u32>]) -> Vec<Cost> {
+    fn rows(&self, path: &[Option<u32>], goal: Goal) -> Vec<Cost> {
         let states = self.part.places.len();
         let mut rows = vec![Cost::MAX; states * (path.len() + 1)];
         let mut pending: BinaryHeap<Reverse<(Cost, u32)>> = BinaryHeap::new();
-        for end in &self.part.ends {
-            rows[*end as usize] = 0;
-            pending.push(Reverse((0, *end)));
+        if goal == Goal::AllEventsFit {
+            rows[..states].fill(0);
+        } else {
+            for end in &self.part.ends {
+                rows[*end as usize] = 0;
+                pending.push(Reverse((0, *end)));
+            }
         }
-        self.settle(&mut pending, &mut rows[..states]);
+        let before = match goal {
+            Goal::End => &self.before,
+            Goal::AllEventsFit => &self.silently_before,
+        };
+        settle(before, &mut pending, &mut rows[..states]);
         for (row, label) in (1..).zip(path.iter().rev()) {
             let (done, rest) = rows.split_at_mut(row * states);
             let (after, now) = (&done[(row - 1) * states..], &mut rest[..states]);
-            // An event that the net does not know at all is counted once, outside all parts.
-            let owned = label.is_some_and(|label| {
-                self.part.owns[label as usize] && !self.part.elsewhere[label as usize]
-            });
-            let alone = if owned { UNIT } else { 0 };
+            let touches = |label: u32| !self.part.elsewhere[label as usize];
+            let alone = match (label, goal) {
+                (Some(label), Goal::AllEventsFit) if touches(*label) => Cost::MAX,
+                (Some(label), Goal::End) if touches(*label) && self.part.owns[*label as usize] => {
+                    UNIT
+                }
+                // An event that the net does not know at all is counted once, outside all parts.
+                _ => 0,
+            };
             for (now, after) in now.iter_mut().zip(after) {
                 *now = after.saturating_add(alone);
             }
@@ -78,23 +144,27 @@ impl Backwards {
                         pending.push(Reverse((after[*to as usize], *from)));
                     }
                 }
-                self.settle(&mut pending, now);
+                settle(before, &mut pending, now);
             }
         }
         rows
     }
+}
 
-    fn settle(&self, pending: &mut BinaryHeap<Reverse<(Cost, u32)>>, row: &mut [Cost]) {
-        while let Some(Reverse((cost, state))) = pending.pop() {
-            if cost > row[state as usize] {
-                continue;
-            }
-            for (from, price) in &self.before[state as usize] {
-                let reached = cost + price;
-                if reached < row[*from as usize] {
-                    row[*from as usize] = reached;
-                    pending.push(Reverse((reached, *from)));
-                }
+fn settle(
+    before: &[Vec<(u32, Cost)>],
+    pending: &mut BinaryHeap<Reverse<(Cost, u32)>>,
+    row: &mut [Cost],
+) {
+    while let Some(Reverse((cost, state))) = pending.pop() {
+        if cost > row[state as usize] {
+            continue;
+        }
+        for (from, price) in &before[state as usize] {
+            let reached = cost + price;
+            if reached < row[*from as usize] {
+                row[*from as usize] = reached;
+                pending.push(Reverse((reached, *from)));
             }
         }
     }
@@ -110,7 +180,7 @@ pub(super) struct Estimate {
 }
 
 impl Estimate {
-    pub(super) fn new(parts: &[Backwards], path: &[Option<u32>]) -> Self {
+    pub(super) fn new(parts: &[Backwards], path: &[Option<u32>], goal: Goal) -> Self {
         let mut room = MOST_CELLS;
         let mut tables = Vec::new();
         for part in parts {
@@ -119,7 +189,7 @@ impl Estimate {
                 break;
             };
             room = left;
-            tables.push((states, part.rows(path)));
+            tables.push((states, part.rows(path, goal)));
         }
         let mut unknown = vec![0; path.len() + 1];
         for at in (0..path.len()).rev() {

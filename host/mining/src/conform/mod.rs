@@ -5,11 +5,13 @@ mod components;
 mod costs;
 mod diagnose;
 mod estimate;
+mod guided;
 mod lazy;
 mod precision;
 mod prefix;
 mod replay;
 mod search;
+mod sets;
 mod states;
 
 pub use align::{Aligner, Alignment, AlignmentSummary, Alignments, Move, align};

@@ -4,9 +4,10 @@
 //! What it allows is taken over every way in which it can have come so far, silent transitions included. Where a
 //! tool follows one way alone, it finds less allowed, and another number.
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
-use super::lazy::Lazy;
+use super::guided::Guided;
+use super::sets::Sets;
 use super::states::{Labels, NetError};
 use crate::log::{Activity, Variants};
 use crate::net::PetriNet;
@@ -41,37 +42,14 @@ pub fn precision(
     variants: &Variants,
     unknown: Unknown,
 ) -> Result<Precision, NetError> {
-    let net_labels = Labels::new(net);
-    let labels = net_labels.of_activities(variants);
-    let mut sets = Sets::new(net, &net_labels);
-    let mut tree = PrefixTree::new(variants);
-    let (mut allowed, mut escaping) = (0, 0);
-    let first = sets.closed(vec![0])?;
-    let mut pending: Vec<(usize, usize)> = vec![(0, first)];
-    while let Some((node, set)) = pending.pop() {
-        let Node { count, next } = std::mem::take(&mut tree.nodes[node]);
-        let seen: FxHashSet<u32> = next
-            .iter()
-            .filter_map(|(activity, _)| labels[*activity as usize])
-            .collect();
-        // The end of a trace is no activity: a beginning that nothing follows says nothing.
-        if count > 0 {
-            let enabled = sets.enabled(set)?;
-            let unseen = enabled.iter().filter(|label| !seen.contains(label)).count();
-            allowed += count * enabled.len() as u64;
-            escaping += count * unseen as u64;
+    let labels = Labels::new(net);
+    let counted = match count(&mut Sets::new(net, &labels), &labels, variants, unknown) {
+        Err(NetError::TooLarge { .. }) => {
+            count(&mut Guided::new(net, &labels), &labels, variants, unknown)
         }
-        for (activity, child) in next {
-            let after = match (labels[activity as usize], unknown) {
-                (Some(label), _) => sets.after(set, label)?,
-                (None, Unknown::PassedOver) => Some(set),
-                (None, Unknown::NotAccepted) => None,
-            };
-            if let Some(after) = after {
-                pending.push((child, after));
-            }
-        }
-    }
+        counted => counted,
+    };
+    let (allowed, escaping) = counted?;
     let precision = if allowed == 0 {
         1.0
     } else {
@@ -82,6 +60,58 @@ pub fn precision(
         allowed,
         escaping,
     })
+}
+
+/// Knows what a net allows after labels, over every way in which they can have come.
+pub(super) trait Follow {
+    /// Where the net can be.
+    type Place: Clone;
+
+    fn first(&mut self) -> Result<Self::Place, NetError>;
+
+    /// Where it can be after one more; nothing where that is not allowed.
+    fn after(&mut self, place: &Self::Place, label: u32) -> Result<Option<Self::Place>, NetError>;
+
+    /// The labels that are allowed, each once.
+    fn enabled(&mut self, place: &Self::Place) -> Result<Vec<u32>, NetError>;
+}
+
+/// What is allowed, and what of it never happens.
+fn count<F: Follow>(
+    net: &mut F,
+    labels: &Labels,
+    variants: &Variants,
+    unknown: Unknown,
+) -> Result<(u64, u64), NetError> {
+    let labels = labels.of_activities(variants);
+    let mut tree = PrefixTree::new(variants);
+    let (mut allowed, mut escaping) = (0, 0);
+    let mut pending: Vec<(usize, F::Place)> = vec![(0, net.first()?)];
+    while let Some((node, place)) = pending.pop() {
+        let Node { count, next } = std::mem::take(&mut tree.nodes[node]);
+        let seen: FxHashSet<u32> = next
+            .iter()
+            .filter_map(|(activity, _)| labels[*activity as usize])
+            .collect();
+        // The end of a trace is no activity: a beginning that nothing follows says nothing.
+        if count > 0 {
+            let enabled = net.enabled(&place)?;
+            let unseen = enabled.iter().filter(|label| !seen.contains(label)).count();
+            allowed += count * enabled.len() as u64;
+            escaping += count * unseen as u64;
+        }
+        for (activity, child) in next {
+            let after = match (labels[activity as usize], unknown) {
+                (Some(label), _) => net.after(&place, label)?,
+                (None, Unknown::PassedOver) => Some(place.clone()),
+                (None, Unknown::NotAccepted) => None,
+            };
+            if let Some(after) = after {
+                pending.push((child, after));
+            }
+        }
+    }
+    Ok((allowed, escaping))
 }
 
 /// Beginnings of traces.
@@ -119,83 +149,76 @@ impl PrefixTree {
     }
 }
 
-/// Sets of markings that a net can be in, each kept once.
-struct Sets<'net> {
-    lazy: Lazy<'net>,
-    labels: &'net Labels,
-    sets: Vec<Box<[u32]>>,
-    numbers: FxHashMap<Box<[u32]>, usize>,
-    after: FxHashMap<(usize, u32), Option<usize>>,
-    enabled: FxHashMap<usize, Box<[u32]>>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::discover::{Operator, Tree};
 
-impl<'net> Sets<'net> {
-    fn new(net: &'net PetriNet, labels: &'net Labels) -> Self {
-        Self {
-            lazy: Lazy::new(net),
-            labels,
-            sets: Vec::new(),
-            numbers: FxHashMap::default(),
-            after: FxHashMap::default(),
-            enabled: FxHashMap::default(),
+    /// A small generator of equally distributed numbers.
+    struct Chance(u64);
+
+    impl Chance {
+        fn below(&mut self, bound: u32) -> u32 {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            u32::try_from((self.0 >> 32) % u64::from(bound)).expect("below 2^32")
         }
-    }
 
-    /// The set of what silent transitions reach, too.
-    fn closed(&mut self, from: Vec<u32>) -> Result<usize, NetError> {
-        let mut seen: FxHashSet<u32> = from.iter().copied().collect();
-        let mut pending = from;
-        while let Some(marking) = pending.pop() {
-            for (transition, to) in self.lazy.steps(marking)? {
-                if self.labels.of[*transition as usize].is_none() && seen.insert(*to) {
-                    pending.push(*to);
+        fn tree(&mut self, depth: u32) -> Tree {
+            let operators = [
+                Operator::Sequence,
+                Operator::Choice,
+                Operator::Parallel,
+                Operator::Loop,
+            ];
+            match (depth, self.below(6)) {
+                (0, 0) => Tree::Silent,
+                (0, _) | (_, 5) => Tree::Activity(self.below(6)),
+                (_, _) => {
+                    let parts = 2 + self.below(2);
+                    let operator = operators[self.below(4) as usize];
+                    let parts = (0..parts).map(|_| self.tree(depth - 1)).collect();
+                    Tree::Node(operator, parts)
                 }
             }
         }
-        let mut set: Vec<u32> = seen.into_iter().collect();
-        set.sort_unstable();
-        let set: Box<[u32]> = set.into();
-        if let Some(number) = self.numbers.get(&set) {
-            return Ok(*number);
-        }
-        self.sets.push(set.clone());
-        self.numbers.insert(set, self.sets.len() - 1);
-        Ok(self.sets.len() - 1)
     }
 
-    fn after(&mut self, set: usize, label: u32) -> Result<Option<usize>, NetError> {
-        if let Some(known) = self.after.get(&(set, label)) {
-            return Ok(*known);
-        }
-        let mut reached = Vec::new();
-        for marking in &self.sets[set] {
-            let steps = self.lazy.steps(*marking)?.iter();
-            let fitting =
-                steps.filter(|(transition, _)| self.labels.of[*transition as usize] == Some(label));
-            reached.extend(fitting.map(|(_, to)| *to));
-        }
-        let after = if reached.is_empty() {
-            None
-        } else {
-            Some(self.closed(reached)?)
-        };
-        self.after.insert((set, label), after);
-        Ok(after)
-    }
-
-    fn enabled(&mut self, set: usize) -> Result<&[u32], NetError> {
-        if !self.enabled.contains_key(&set) {
-            let mut enabled = Vec::new();
-            for marking in &self.sets[set] {
-                let steps = self.lazy.steps(*marking)?.iter();
-                enabled.extend(
-                    steps.filter_map(|(transition, _)| self.labels.of[*transition as usize]),
-                );
+    /// Both ways to know what is allowed are exact, so they agree.
+    #[test]
+    fn what_is_searched_is_allowed_where_it_is_listed() {
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let boxed: Vec<Box<str>> = names.iter().map(|name| (*name).into()).collect();
+        let mut accepted = 0;
+        for seed in 1..400_u64 {
+            let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+            let net = PetriNet::of_tree(&chance.tree(3), &boxed);
+            let labels = Labels::new(&net);
+            let mut lists = Sets::new(&net, &labels);
+            let mut guided = Guided::new(&net, &labels);
+            let mut listed = lists.first().expect("small");
+            let mut searched = guided.first().expect("small");
+            for _ in 0..8 {
+                let enabled = lists.enabled(&listed).expect("small");
+                let same = guided.enabled(&searched).expect("small");
+                assert_eq!(enabled, same, "seed {seed}");
+                let some = u32::try_from(enabled.len()).expect("six at most");
+                if some == 0 {
+                    break;
+                }
+                let label = enabled[chance.below(some) as usize];
+                listed = lists
+                    .after(&listed, label)
+                    .expect("small")
+                    .expect("enabled");
+                searched = guided
+                    .after(&searched, label)
+                    .expect("small")
+                    .expect("enabled");
+                accepted += 1;
             }
-            enabled.sort_unstable();
-            enabled.dedup();
-            self.enabled.insert(set, enabled.into());
         }
-        Ok(&self.enabled[&set])
+        assert!(accepted > 800, "{accepted}");
     }
 }

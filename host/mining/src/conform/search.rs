@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap;
 use super::align::Move;
 use super::components::components;
 use super::costs::{Cost, UNIT, units};
-use super::estimate::{Backwards, Estimate};
+use super::estimate::{Backwards, Estimate, Goal};
 use super::lazy::Lazy;
 use super::states::{Labels, Marking, NetError, marking};
 use crate::log::Activity;
@@ -29,12 +29,14 @@ pub(super) struct Search<'net> {
     lazy: Lazy<'net>,
     labels: &'net Labels,
     finals: Vec<Marking>,
-    parts: Vec<Backwards>,
+    pub(super) parts: Vec<Backwards>,
     /// Of each marking that was met: the state of each part.
     states: Vec<Box<[u32]>>,
     nodes: usize,
 }
 
+/// What is told of an event, and its label, if the net has it.
+type Event = (Activity, Option<u32>);
 /// A place of the search: events that are explained, and the marking.
 type Node = (u32, u32);
 /// Of each place: the least cost so far, and the move that it came by.
@@ -68,26 +70,45 @@ impl<'net> Search<'net> {
         path: &[Activity],
         label_of_activity: &[Option<u32>],
     ) -> Result<(u64, Vec<Move>), NetError> {
-        let labels: Vec<Option<u32>> = path
+        let events: Vec<Event> = path
             .iter()
-            .map(|activity| label_of_activity[*activity as usize])
+            .map(|activity| (*activity, label_of_activity[*activity as usize]))
             .collect();
+        let (trace, node) = self.run(0, &events, Goal::End)?.ok_or(NetError::NoEnd)?;
+        Ok((units(trace.best[&node].0), moves(&trace.best, node)))
+    }
+
+    /// A marking to which a path of labels leads from another one, with silent transitions before each of
+    /// them; nothing where there is none.
+    pub(super) fn follow(&mut self, from: u32, path: &[u32]) -> Result<Option<u32>, NetError> {
+        let events: Vec<Event> = path.iter().map(|label| (*label, Some(*label))).collect();
+        let found = self.run(from, &events, Goal::AllEventsFit)?;
+        Ok(found.map(|(_, (_, marking))| marking))
+    }
+
+    fn run(
+        &mut self,
+        from: u32,
+        events: &[Event],
+        goal: Goal,
+    ) -> Result<Option<(Trace, Node)>, NetError> {
+        let labels: Vec<Option<u32>> = events.iter().map(|(_, label)| *label).collect();
         let mut trace = Trace {
-            estimate: Estimate::new(&self.parts, &labels),
+            estimate: Estimate::new(&self.parts, &labels, goal),
             best: FxHashMap::default(),
             pending: BinaryHeap::new(),
         };
-        self.reach(&mut trace, (0, 0), 0, None);
-        let length = u32::try_from(path.len()).unwrap_or(u32::MAX);
+        self.reach(&mut trace, (0, from), 0, None);
+        let length = u32::try_from(events.len()).unwrap_or(u32::MAX);
         while let Some(Reverse((sum, Reverse(at), left, state))) = trace.pending.pop() {
             let node = (at, state);
             let cost = sum - left;
             if trace.best[&node].0 < cost {
                 continue;
             }
-            if at == length && self.finals.contains(&self.lazy.markings[state as usize]) {
+            if at == length && self.is_goal(state, goal) {
                 self.nodes += trace.best.len();
-                return Ok((units(cost), moves(&trace.best, node)));
+                return Ok(Some((trace, node)));
             }
             if trace.best.len() > MOST_NODES {
                 return Err(NetError::TooLarge { most: MOST_NODES });
@@ -97,27 +118,49 @@ impl<'net> Search<'net> {
                     most: MOST_NODES_IN_ALL,
                 });
             }
-            let event = path.get(at as usize).copied();
-            let wanted = labels.get(at as usize).copied().flatten();
-            if let Some(activity) = event {
-                let log = Move::Log(activity);
-                self.reach(&mut trace, (at + 1, state), cost + UNIT, Some((node, log)));
+            self.expand(&mut trace, node, cost, events.get(at as usize), goal)?;
+        }
+        self.nodes += trace.best.len();
+        Ok(None)
+    }
+
+    fn is_goal(&self, state: u32, goal: Goal) -> bool {
+        goal == Goal::AllEventsFit || self.finals.contains(&self.lazy.markings[state as usize])
+    }
+
+    fn expand(
+        &mut self,
+        trace: &mut Trace,
+        node: Node,
+        cost: Cost,
+        event: Option<&Event>,
+        goal: Goal,
+    ) -> Result<(), NetError> {
+        let (at, state) = node;
+        let may_deviate = goal == Goal::End;
+        if let (Some((activity, _)), true) = (event, may_deviate) {
+            let log = Move::Log(*activity);
+            self.reach(trace, (at + 1, state), cost + UNIT, Some((node, log)));
+        }
+        let steps = self.lazy.steps(state)?.to_vec();
+        for (transition, to) in steps {
+            let label = self.labels.of[transition as usize];
+            if let Some((activity, wanted)) = event
+                && label.is_some()
+                && label == *wanted
+            {
+                let both = Move::Both(*activity, transition);
+                self.reach(trace, (at + 1, to), cost, Some((node, both)));
             }
-            let steps = self.lazy.steps(state)?.to_vec();
-            for (transition, to) in steps {
-                let label = self.labels.of[transition as usize];
-                if let (Some(activity), true) = (event, label.is_some() && label == wanted) {
-                    let both = Move::Both(activity, transition);
-                    self.reach(&mut trace, (at + 1, to), cost, Some((node, both)));
-                }
-                let (step, price) = match label {
-                    None => (Move::Silent(transition), 1),
-                    Some(_) => (Move::Model(transition), UNIT),
-                };
-                self.reach(&mut trace, (at, to), cost + price, Some((node, step)));
+            if label.is_none() {
+                let silent = Move::Silent(transition);
+                self.reach(trace, (at, to), cost + 1, Some((node, silent)));
+            } else if may_deviate {
+                let model = Move::Model(transition);
+                self.reach(trace, (at, to), cost + UNIT, Some((node, model)));
             }
         }
-        Err(NetError::NoEnd)
+        Ok(())
     }
 
     fn reach(&mut self, trace: &mut Trace, to: Node, cost: Cost, by: Option<(Node, Move)>) {
