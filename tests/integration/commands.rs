@@ -341,3 +341,17 @@ sys.exit(0 if changed == 1 else 1)";
     assert!(ended.stdout.contains("one: "), "{}", ended.stdout);
     place.run(["show", "one"]).expect(2);
 }
+
+#[test]
+fn the_doctor_says_how_far_the_compile_jail_is_shut() {
+    let told = Place::new().run(["doctor", "--json"]).expect(0).json();
+    let findings = told["findings"].as_array().unwrap();
+    let jail = findings.iter().find(|finding| finding["what"] == "jail");
+    let jail = jail.unwrap();
+    assert_eq!(jail["good"], true);
+    let said = jail["said"].as_str().unwrap();
+    assert!(
+        said.contains("Landlock") && said.contains("seccomp"),
+        "{said}"
+    );
+}

@@ -25,6 +25,10 @@ use crate::failure::{Failure, WRONG_USE};
 use crate::settings::Settings;
 
 fn main() -> ExitCode {
+    // Before anything else: as a child that compiles, this program is nothing but that.
+    if let Some(code) = menagerie_sandbox::jail::serve_if_child() {
+        return code;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

@@ -38,20 +38,17 @@ impl CompiledCache {
         if checksum_of(&code).ok()? != expected || !is_private(&code).ok()? {
             return None;
         }
-        deserialize(engine, &code).ok()
+        deserialize(engine, MachineCode::Kept(&code)).ok()
     }
 
     /// Keeps code for a digest. The checksum comes first, so that an interrupted write leaves an
     /// entry that does not match, and none that is half there under its name.
-    pub(crate) fn store(&self, digest: &str, component: &Component) -> io::Result<()> {
-        let code = component
-            .serialize()
-            .map_err(|error| io::Error::other(format!("{error:#}")))?;
+    pub(crate) fn store(&self, digest: &str, code: &[u8]) -> io::Result<()> {
         self.put(
             &self.path(digest, "sum"),
-            describe(code.len() as u64, crc32fast::hash(&code)).as_bytes(),
+            describe(code.len() as u64, crc32fast::hash(code)).as_bytes(),
         )?;
-        self.put(&self.path(digest, "cwasm"), &code)
+        self.put(&self.path(digest, "cwasm"), code)
     }
 
     fn path(&self, digest: &str, kind: &str) -> PathBuf {
@@ -78,15 +75,32 @@ impl CompiledCache {
     }
 }
 
+/// Machine code that a compiler of this host wrote.
+#[derive(Clone, Copy)]
+pub(crate) enum MachineCode<'code> {
+    /// In the folder of a [`CompiledCache`].
+    Kept(&'code Path),
+    /// Just now, by the compile jail that this host started.
+    Fresh(&'code [u8]),
+}
+
 /// The one place where this workspace trusts bytes to be machine code.
 #[expect(
     unsafe_code,
-    reason = "the file lies in a folder that only this host's user writes, under the digest of the component and the engine it was compiled by; its checksum was compared just before, and entries are replaced by renaming, never in place, so the mapping does not change"
+    reason = "fresh code comes through a pipe from the process that this host started to compile; a kept file lies in a folder that only this host's user writes, under the digest of the component and the engine it was compiled by; its checksum was compared just before, and entries are replaced by renaming, never in place, so the mapping does not change"
 )]
-fn deserialize(engine: &wasmtime::Engine, code: &Path) -> wasmtime::Result<Component> {
-    // SAFETY: `deserialize_file` requires that the file is the output of `serialize` and does not
-    // change while it is mapped; both are the invariant of this folder, as said above.
-    unsafe { Component::deserialize_file(engine, code) }
+pub(crate) fn deserialize(
+    engine: &wasmtime::Engine,
+    code: MachineCode<'_>,
+) -> wasmtime::Result<Component> {
+    // SAFETY: both require the output of a compiler of wasmtime, and a file must not change while it
+    // is mapped; that is the invariant of the folder and of the pipe, as said above.
+    unsafe {
+        match code {
+            MachineCode::Kept(path) => Component::deserialize_file(engine, path),
+            MachineCode::Fresh(bytes) => Component::deserialize(engine, bytes),
+        }
+    }
 }
 
 /// A checksum against damage. It is none against forgery: who can write this folder can also run

@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 
 use wasmtime::component::Component;
 
-use crate::cache::CompiledCache;
+use crate::cache::{CompiledCache, MachineCode, deserialize};
 use crate::engine::Engine;
 use crate::inspect::{Inspection, inspect_outline, validate_code};
+use crate::jail::{Jail, JailConfig};
 use crate::load_error::LoadError;
 use crate::plugin::{Exports, Grants, Origin, Plugin};
 use crate::wasi;
@@ -21,6 +22,7 @@ use crate::wasi;
 pub struct Catalogue {
     engine: Engine,
     cache: Option<Arc<CompiledCache>>,
+    jail: Option<Arc<Jail>>,
     cache_trouble: Arc<Mutex<Option<String>>>,
     named: Arc<RwLock<BTreeMap<String, Arc<Plugin>>>>,
     live: Arc<Mutex<Live>>,
@@ -45,9 +47,19 @@ impl Catalogue {
         Catalogue {
             engine,
             cache,
+            jail: None,
             cache_trouble: Arc::new(Mutex::new(trouble)),
             named: Arc::default(),
             live: Arc::default(),
+        }
+    }
+
+    /// The same catalogue, which has untrusted components compiled outside of this process.
+    #[must_use]
+    pub fn jailed(self, jail: JailConfig) -> Catalogue {
+        Catalogue {
+            jail: Some(Arc::new(Jail::new(jail))),
+            ..self
         }
     }
 
@@ -185,23 +197,41 @@ impl Catalogue {
         {
             return Ok((component, Origin::Cached));
         }
-        validate_code(bytes)?;
-        let component =
-            Component::from_binary(wasmtime, bytes).map_err(|error| LoadError::Compile {
-                message: format!("{error:#}"),
-            })?;
-        if let Some(Err(error)) = self
-            .cache
-            .as_ref()
-            .map(|cache| cache.store(digest, &component))
-        {
-            let mut trouble = self
-                .cache_trouble
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            *trouble = Some(error.to_string());
-        }
+        let component = match &self.jail {
+            Some(jail) => {
+                let code = jail.compile(self.engine.config(), bytes)?;
+                // What was kept is mapped, which spares the copy.
+                self.keep(digest, &code)
+                    .and_then(|cache| cache.load(wasmtime, digest))
+                    .map_or_else(|| deserialize(wasmtime, MachineCode::Fresh(&code)), Ok)
+                    .map_err(not_compiled)?
+            }
+            None => {
+                validate_code(bytes)?;
+                let component = Component::from_binary(wasmtime, bytes).map_err(not_compiled)?;
+                if self.cache.is_some() {
+                    self.keep(digest, &component.serialize().map_err(not_compiled)?);
+                }
+                component
+            }
+        };
         Ok((component, Origin::Compiled))
+    }
+
+    /// Keeps machine code for later, if it can be kept; why not is for [`Catalogue::cache_trouble`].
+    fn keep(&self, digest: &str, code: &[u8]) -> Option<&CompiledCache> {
+        let cache = self.cache.as_ref()?;
+        match cache.store(digest, code) {
+            Ok(()) => Some(cache),
+            Err(error) => {
+                let mut trouble = self
+                    .cache_trouble
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                *trouble = Some(error.to_string());
+                None
+            }
+        }
     }
 
     /// Compares what the component is made of with the ceilings, before any call finds out.
@@ -242,5 +272,11 @@ impl Catalogue {
             }
         }
         Ok((needs.num_memories, needs.num_tables))
+    }
+}
+
+fn not_compiled(error: wasmtime::Error) -> LoadError {
+    LoadError::Compile {
+        message: format!("{error:#}"),
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
 use wasmtime::{
@@ -23,7 +24,7 @@ pub const WASMTIME_VERSION: &str = "48.0.8";
 pub(crate) const FUEL_BETWEEN_YIELDS: u64 = 500_000;
 
 /// What this node gives at the most: host configuration, never a plugin's or a flow's to raise.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineConfig {
     /// Guest calls that may exist at once, those that wait for the host too. More wait their turn.
     pub concurrent_calls: u32,
@@ -244,6 +245,15 @@ fn wasmtime_config(ceilings: &EngineConfig) -> Config {
     config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16));
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(ceilings)));
     config
+}
+
+/// An engine that compiles as one of that configuration does, in its caller's thread, and has no pool
+/// to run anything in: how instances are allocated changes no compiled code.
+pub(crate) fn compiler(ceilings: &EngineConfig) -> wasmtime::Result<wasmtime::Engine> {
+    let mut config = wasmtime_config(ceilings);
+    config.parallel_compilation(false);
+    config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
+    wasmtime::Engine::new(&config)
 }
 
 /// Stack for host functions that a guest calls: validating JSON and paging history happen there.

@@ -3,6 +3,7 @@
 //!
 //! - [`Engine`] and [`EngineConfig`]: wasmtime, its ceilings, its fingerprint.
 //! - [`Catalogue`]: bytes to [`Plugin`]s, by name and by digest; [`inspect()`] for a look without compiling.
+//! - [`jail`]: compiling untrusted components in a process of its own.
 //! - [`CallSpec`] to [`CallReport`] through [`Engine::call`]: one call and how it [`Ended`].
 //! - [`CallLog`]: the port through which host calls with an effect are journalled.
 //! - [`HttpPolicy`]: what a grant of `http` allows; [`OutsideConfig`]: by whom the outside is reached.
@@ -23,6 +24,7 @@ mod http;
 mod ijson;
 mod inspect;
 mod instant;
+pub mod jail;
 mod limits;
 mod linker;
 mod load_error;

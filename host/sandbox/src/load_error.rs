@@ -1,8 +1,11 @@
 //! Why bytes did not become a plugin.
 
+use std::time::Duration;
+
 use semver::Version;
 use wasmparser::BinaryReaderError;
 
+use crate::jail::JailTrouble;
 use crate::plugin::Kind;
 
 /// Why a plugin was refused. Each message says what was found and what was expected.
@@ -144,6 +147,25 @@ pub enum LoadError {
         /// Elements admitted.
         limit: u64,
     },
+    /// The compiler was not done in time.
+    #[error(
+        "the component was not compiled within the limit `compile-time`: {} s of {clock}", limit.as_secs_f64()
+    )]
+    CompileTime {
+        /// What it had.
+        limit: Duration,
+        /// `processor time` or `time by the clock`.
+        clock: &'static str,
+    },
+    /// The compiler needed more memory than it has.
+    #[error("the component was not compiled within the limit `compile-memory`: {limit} bytes")]
+    CompileMemory {
+        /// Bytes beyond what the compiler takes by itself.
+        limit: u64,
+    },
+    /// The process that compiles could not do its work.
+    #[error(transparent)]
+    Jail(#[from] JailTrouble),
     /// The compiler refused it.
     #[error("the component cannot be compiled: {message}")]
     Compile {

@@ -22,7 +22,7 @@ pub(crate) async fn doctor(
     settings: &Settings,
     arguments: DoctorArguments,
 ) -> Result<ExitCode, Failure> {
-    let mut findings = vec![engine(settings), licence(settings), sources()];
+    let mut findings = vec![engine(settings), jail(), licence(settings), sources()];
     let (of_store, report) = store(settings, arguments.store).await;
     findings.extend(of_store);
     let good = findings.iter().all(|finding| finding.good);
@@ -63,6 +63,32 @@ fn engine(settings: &Settings) -> Finding {
         },
         Err(failure) => Finding {
             what: "sandbox",
+            good: false,
+            said: failure.message().to_owned(),
+        },
+    }
+}
+
+/// A kernel that cannot shut the jail is no fault of the host's: its limits hold everywhere.
+fn jail() -> Finding {
+    let probed = open::jail().and_then(|config| {
+        menagerie_sandbox::jail::probe(&config)
+            .map_err(|trouble| Failure::host("plugins cannot be compiled", trouble))
+    });
+    match probed {
+        Ok(enforced) => Finding {
+            what: "jail",
+            good: true,
+            said: if enforced.is_complete() {
+                format!("compiling has no files and no network ({enforced})")
+            } else {
+                format!(
+                    "compiling is limited in time, memory and open files, and the kernel does not deny the rest: {enforced}"
+                )
+            },
+        },
+        Err(failure) => Finding {
+            what: "jail",
             good: false,
             said: failure.message().to_owned(),
         },

@@ -1,10 +1,12 @@
 //! What several commands begin with: the store, the host, the engine, a run's id.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use menagerie_executor::{GateConfig, Host, HostParts, SystemClock};
 use menagerie_journal::{Error, Options, Owner, Page, RunFilter, RunKey, SqliteJournal};
+use menagerie_sandbox::jail::JailConfig;
 use menagerie_sandbox::{Catalogue, Engine, EngineConfig, OutsideConfig};
 
 use crate::failure::{Failure, chain};
@@ -50,11 +52,23 @@ pub(crate) fn catalogue(settings: &Settings) -> Result<Catalogue, Failure> {
     let engine = Engine::with_outside(&EngineConfig::default(), outside)
         .map_err(|error| Failure::host("the sandbox cannot be set up", error))?;
     let cache = settings.cache.value.join("compiled");
-    let catalogue = Catalogue::new(engine, Some(cache));
+    let catalogue = Catalogue::new(engine, Some(cache)).jailed(jail()?);
     if let Some(trouble) = catalogue.cache_trouble() {
         tracing::warn!("compiled plugins are not kept: {trouble}");
     }
     Ok(catalogue)
+}
+
+/// Components are compiled by this very program, in a process of their own.
+pub(crate) fn jail() -> Result<JailConfig, Failure> {
+    // On Linux by the name that stays right when the file is replaced by a newer one.
+    let program = if cfg!(target_os = "linux") {
+        Ok(PathBuf::from("/proc/self/exe"))
+    } else {
+        std::env::current_exe()
+    };
+    let program = program.map_err(|error| Failure::host("this program has no path", error))?;
+    Ok(JailConfig::of(program))
 }
 
 /// The resident host of the store, or one of them, if one is up.

@@ -1,0 +1,87 @@
+//! The inside of the jail: the order from the command line, bytes from standard input, machine code
+//! to standard output.
+
+use std::ffi::OsStr;
+use std::io::{Read, Write};
+use std::process::ExitCode;
+
+use super::{CHILD_ARGUMENT, Order, REFUSED, Refusal, lockdown};
+use crate::engine::compiler;
+use crate::inspect::validate_code;
+use crate::load_error::LoadError;
+
+/// Does a jail's work and gives the status to end with, if this process was started for that. To be
+/// called before `main` does anything else: the fewer descriptors are open, the better.
+#[must_use]
+pub fn serve_if_child() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().as_deref() != Some(OsStr::new(CHILD_ARGUMENT)) {
+        return None;
+    }
+    let order = arguments.next().and_then(|order| order.into_string().ok());
+    let done = match order.as_deref().map(serde_json::from_str::<Order>) {
+        Some(Ok(order)) => serve(order),
+        _ => setup("this is no command for people"),
+    };
+    Some(match done {
+        Ok(written) => answer(0, &written),
+        Err(refusal) => {
+            // A refusal holds nothing that JSON could not.
+            let said = serde_json::to_vec(&refusal).unwrap_or_default();
+            answer(REFUSED, &said)
+        }
+    })
+}
+
+fn setup<T>(message: impl ToString) -> Result<T, Refusal> {
+    Err(Refusal::Setup {
+        message: message.to_string(),
+    })
+}
+
+/// A parent that does not read any more does not care about the status either.
+fn answer(status: u8, bytes: &[u8]) -> ExitCode {
+    match std::io::stdout().lock().write_all(bytes) {
+        Ok(()) => ExitCode::from(status),
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn serve(order: Order) -> Result<Vec<u8>, Refusal> {
+    match order {
+        Order::Probe => {
+            let enforced = lockdown::deny();
+            serde_json::to_vec(&enforced).or_else(setup)
+        }
+        Order::Compile {
+            engine,
+            cpu_s,
+            memory_bytes,
+        } => {
+            let engine = compiler(&engine).or_else(setup)?;
+            lockdown::limit(cpu_s, memory_bytes).or_else(setup)?;
+            lockdown::deny();
+            // Nothing untrusted has been seen up to here.
+            let mut bytes = Vec::new();
+            std::io::stdin()
+                .lock()
+                .read_to_end(&mut bytes)
+                .or_else(setup)?;
+            validate_code(&bytes).map_err(refused)?;
+            engine
+                .precompile_component(&bytes)
+                .map_err(|error| Refusal::Compile {
+                    message: format!("{error:#}"),
+                })
+        }
+    }
+}
+
+fn refused(error: LoadError) -> Refusal {
+    match error {
+        LoadError::Malformed { offset, message } => Refusal::Malformed { offset, message },
+        other => Refusal::Compile {
+            message: other.to_string(),
+        },
+    }
+}
