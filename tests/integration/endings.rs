@@ -101,3 +101,22 @@ fn an_interrupt_parks_the_run_and_says_how_it_goes_on() {
         .json();
     assert_eq!(listed[0]["run"], "patient");
 }
+
+#[test]
+fn a_run_that_is_called_like_an_answer_can_be_answered() {
+    let place = Place::new();
+    for word in ["skip", "reroute"] {
+        place
+            .run_review(&review_by_rules(), GIT_LOCK, &["--id", word])
+            .expect(3);
+    }
+    place.run(["answer", "skip", "continue"]).expect(0);
+    place
+        .run(["answer", "reroute", "abort", "--json"])
+        .expect(1);
+    let statuses = ["skip", "reroute"].map(|run| {
+        let shown = place.run(["show", run, "--json"]).expect(0).json();
+        shown["status"].clone()
+    });
+    assert_eq!(statuses, ["completed", "failed"]);
+}

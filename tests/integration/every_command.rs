@@ -31,9 +31,8 @@ fn listed(place: &Place, within: &str) -> Vec<(String, String)> {
                 .run(path.split(' ').chain(["--help"]))
                 .expect(0)
                 .stdout;
-            // A command of commands, such as `mine`, has help for each. The words after `answer RUN` are
-            // answers.
-            let inner = if help.contains("Commands:\n") && path != "answer" {
+            // A command of commands, such as `mine`, has help for each.
+            let inner = if help.contains("Commands:\n") {
                 listed(place, &path)
             } else {
                 Vec::new()
@@ -115,7 +114,7 @@ fn every_command_that_takes_json_answers_json_when_it_fails() {
     let no_store = place.write("no-store", "a file where a folder was expected");
     let mut checked = 0;
     for (name, help) in commands(&place) {
-        if !help.contains("--json") && name != "answer" {
+        if !help.contains("--json") {
             continue;
         }
         let mut command = place.command();
@@ -189,7 +188,19 @@ fn wrong_use_is_told_with_what_was_found_what_was_expected_and_what_to_do() {
         (vec!["show", "a", "b"], vec!["unexpected argument 'b'"]),
         (
             vec!["answer", "nobody", "perhaps"],
-            vec!["'perhaps'", "retry|skip|reroute AGENT|abort|continue"],
+            vec!["'perhaps'", "retry, skip, reroute, abort, continue"],
+        ),
+        (
+            vec!["answer", "nobody", "skip", "--hint", "a=1"],
+            vec!["--hint", "`retry` alone", "`skip`"],
+        ),
+        (
+            vec!["answer", "nobody", "reroute"],
+            vec!["name of an agent", "reroute AGENT"],
+        ),
+        (
+            vec!["answer", "nobody", "abort", "fetch"],
+            vec!["nothing goes behind `abort`", "`fetch`"],
         ),
         (
             vec!["runs", "--status", "wating"],

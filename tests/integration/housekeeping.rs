@@ -62,15 +62,15 @@ fn a_vacuum_says_what_it_removed_and_keeps_what_is_unfinished() {
         .json();
     assert_eq!(none["runs"].as_array().unwrap().len(), 0);
     let dry = ["vacuum", "--keep-last", "1", "--dry-run", "--json"];
-    assert_eq!(
-        place.run(dry).expect(0).json()["runs"],
-        serde_json::json!(["one"])
-    );
+    let foretold = place.run(dry).expect(0).json();
+    assert_eq!(foretold["runs"], serde_json::json!(["one"]));
     let done = place
         .run(["vacuum", "--keep-last", "1", "--json"])
         .expect(0)
         .json();
-    assert_eq!(done["runs"], serde_json::json!(["one"]));
+    for figure in ["runs", "blobs", "files", "file_bytes"] {
+        assert_eq!(foretold[figure], done[figure], "{figure}");
+    }
     place.run(["show", "one"]).expect(2);
     place.run(["show", "two"]).expect(0);
     let all = place

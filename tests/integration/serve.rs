@@ -581,6 +581,39 @@ fn a_run_beside_a_host_is_paused_let_go_on_and_cancelled() {
 }
 
 #[test]
+fn a_checkpoint_of_a_run_beside_a_host_is_noted_there_and_never_an_older_one_of_the_name() {
+    let place = Place::new();
+    let mut serve = Running::serve(&place, &[]);
+    place.detach(&taking_its_time(), "one");
+    place.until_entered("one");
+    let noted = || {
+        let answer = place.call(&["checkpoint", "one", "--label", "here", "--json"]);
+        answer.expect(0).json()["id"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        (noted(), noted()),
+        ("checkpoint-1".to_owned(), "checkpoint-2".to_owned())
+    );
+    let owner = place.call(&["show", "one", "--json"]).expect(0).json();
+    assert_eq!(
+        owner["driven_by"]["pid"],
+        serve.child.id(),
+        "the host has it still"
+    );
+    let listed = place
+        .call(&["checkpoints", "one", "--json"])
+        .expect(0)
+        .json();
+    let labels = listed.as_array().unwrap().iter().map(|one| &one["label"]);
+    assert_eq!(labels.collect::<Vec<_>>(), ["here", "here"]);
+    place.call(&["cancel", "one"]).expect(0);
+    serve.until_said("ended", |line| line["run"] == "one");
+    let late = place.call(&["checkpoint", "one", "--label", "late"]);
+    assert_eq!(late.code, Some(2), "{}", late.stderr);
+    place.call(&["doctor", "--store"]).expect(0);
+}
+
+#[test]
 fn a_run_that_nobody_drives_is_paused_and_cancelled_without_its_plugins() {
     let place = Place::new();
     place.detach(&taking_its_time(), "one");

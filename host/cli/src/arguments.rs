@@ -123,7 +123,7 @@ impl Command {
             Self::Pause(pause) => pause.json,
             Self::Unpause(unpause) => unpause.json,
             Self::Cancel(cancel) => cancel.json,
-            Self::Answer(answer) => answer.answer.options().json,
+            Self::Answer(answer) => answer.json,
             Self::Runs(runs) => runs.json,
             Self::Show(show) => show.json,
             Self::Checkpoint(checkpoint) => checkpoint.json,
@@ -282,12 +282,14 @@ pub(crate) struct CancelArguments {
 pub(crate) struct AnswerArguments {
     /// The run's id, or `last`
     pub(crate) run: String,
-    #[command(subcommand)]
-    pub(crate) answer: AnswerArgument,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct AnswerOptions {
+    /// What becomes of the step
+    #[arg(value_enum)]
+    pub(crate) answer: AnswerWord,
+    /// The agent that is to do it instead, behind `reroute`
+    pub(crate) agent: Option<String>,
+    /// Something for the agent to know when it tries again; may be repeated
+    #[arg(long = "hint", value_name = "NAME=JSON")]
+    pub(crate) hints: Vec<String>,
     /// The step's id, where more than one waits
     #[arg(long, value_name = "STEP")]
     pub(crate) step: Option<String>,
@@ -296,51 +298,19 @@ pub(crate) struct AnswerOptions {
     pub(crate) json: bool,
 }
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum AnswerArgument {
+/// Operands, not commands: a run may be called like one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AnswerWord {
     /// Run the step's agent, again or for the first time
-    Retry {
-        /// Something for the agent to know; may be repeated
-        #[arg(long = "hint", value_name = "NAME=JSON")]
-        hints: Vec<String>,
-        #[command(flatten)]
-        options: AnswerOptions,
-    },
+    Retry,
     /// Leave the step out
-    Skip {
-        #[command(flatten)]
-        options: AnswerOptions,
-    },
+    Skip,
     /// Let another agent do it
-    Reroute {
-        /// The agent's name
-        agent: String,
-        #[command(flatten)]
-        options: AnswerOptions,
-    },
+    Reroute,
     /// End the run
-    Abort {
-        #[command(flatten)]
-        options: AnswerOptions,
-    },
+    Abort,
     /// Go on as if the step had completed
-    Continue {
-        #[command(flatten)]
-        options: AnswerOptions,
-    },
-}
-
-impl AnswerArgument {
-    /// What may stand behind every answer.
-    pub(crate) fn options(&self) -> &AnswerOptions {
-        match self {
-            Self::Retry { options, .. }
-            | Self::Skip { options }
-            | Self::Reroute { options, .. }
-            | Self::Abort { options }
-            | Self::Continue { options } => options,
-        }
-    }
+    Continue,
 }
 
 /// How a run can stand, as stores name it.

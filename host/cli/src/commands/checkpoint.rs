@@ -2,23 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use menagerie_executor::{CheckpointNoted, Host};
 use menagerie_journal::{Checkpoint, Digest, RunKey};
+use menagerie_orchestration::event::Event;
 use menagerie_orchestration::run::Run;
 use serde_json::{Value, json};
 
 use crate::arguments::{CheckpointArguments, CheckpointsArguments};
 use crate::commands::open;
-use crate::commands::steer::me;
+use crate::commands::steer::{me, until_folded};
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::terminal::text::{instant, safe_line};
-
-/// How long an owner is given, and how often the journal is looked at meanwhile.
-const PATIENCE: Duration = Duration::from_secs(10);
-const LOOK: Duration = Duration::from_millis(20);
 
 pub(crate) async fn checkpoint(
     settings: &Settings,
@@ -26,14 +22,15 @@ pub(crate) async fn checkpoint(
 ) -> Result<ExitCode, Failure> {
     let host = open::host(settings, "checkpoint")?;
     let key = open::run_key(&host, &arguments.run).await?;
-    if host.journal().run(&key).await?.status.ended {
+    let row = host.journal().run(&key).await?;
+    if row.status.ended {
         return Err(menagerie_executor::ExecutorError::Ended { run: key }.into());
     }
     let wish = uuid::Uuid::now_v7().to_string();
     let label = arguments.label;
     let id = match host.checkpoint(&key, &wish, &me(), label.clone()).await? {
         CheckpointNoted::Noted(id) => id,
-        CheckpointNoted::Left(_) => noted_by_owner(&host, &key, &label).await?,
+        CheckpointNoted::Left(_) => noted_by_owner(&host, &key, &wish, row.next_seq).await?,
     };
     if arguments.json {
         println!(
@@ -47,20 +44,17 @@ pub(crate) async fn checkpoint(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Waits until the run's owner has folded the wish in.
-async fn noted_by_owner(host: &Host, key: &RunKey, label: &str) -> Result<String, Failure> {
-    let give_up = tokio::time::Instant::now() + PATIENCE;
-    loop {
-        let noted = host.journal().checkpoints(key).await?;
-        if let Some(found) = noted.into_iter().rev().find(|one| one.label == label) {
-            return Ok(found.id);
-        }
-        if tokio::time::Instant::now() > give_up {
-            return Err(Failure::usage(format!(
-                "the process that drives run {key} has not answered; the wish stays in its inbox"
-            )));
-        }
-        tokio::time::sleep(LOOK).await;
+/// The checkpoint that came of this very wish, once the run's owner has folded it in: others may be
+/// called alike.
+async fn noted_by_owner(
+    host: &Host,
+    key: &RunKey,
+    wish: &str,
+    from: u64,
+) -> Result<String, Failure> {
+    match until_folded(host, key, wish, from).await? {
+        Some(Event::Checkpointed { id, .. }) => Ok(id),
+        _ => Err(menagerie_executor::ExecutorError::Ended { run: key.clone() }.into()),
     }
 }
 

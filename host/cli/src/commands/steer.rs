@@ -4,6 +4,8 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::ValueEnum as _;
+use clap::builder::PossibleValue;
 use menagerie_executor::{ExecutorError, Host, TakeFrom};
 use menagerie_journal::RunKey;
 use menagerie_orchestration::document::Document;
@@ -13,8 +15,7 @@ use menagerie_orchestration::run::RunStatus;
 use serde_json::json;
 
 use crate::arguments::{
-    AnswerArgument, AnswerArguments, AnswerOptions, CancelArguments, PauseArguments,
-    UnpauseArguments,
+    AnswerArguments, AnswerWord, CancelArguments, PauseArguments, UnpauseArguments,
 };
 use crate::commands::follow::Commits;
 use crate::commands::open;
@@ -83,17 +84,17 @@ pub(crate) async fn answer(
     settings: &Settings,
     arguments: AnswerArguments,
 ) -> Result<ExitCode, Failure> {
+    let answer = answer_of(&arguments)?;
     let host = open::host(settings, "answer")?;
     let key = unfinished(&host, &arguments.run).await?;
-    let (answer, options) = answer_of(arguments.answer)?;
     let run = host.load(&key).await?;
-    run.answerable(options.step.as_deref(), &answer)
+    run.answerable(arguments.step.as_deref(), &answer)
         .map_err(Failure::usage)?;
     let wish = Wish::Answer {
-        step: options.step,
+        step: arguments.step,
         answer,
     };
-    go_on_with(settings, &host, &key, wish, options.json).await
+    go_on_with(settings, &host, &key, wish, arguments.json).await
 }
 
 /// The run that was named, unless it has ended.
@@ -139,20 +140,35 @@ async fn go_on_with(
     Ok(ExitCode::SUCCESS)
 }
 
-fn answer_of(argument: AnswerArgument) -> Result<(Answer, AnswerOptions), Failure> {
-    Ok(match argument {
-        AnswerArgument::Retry { hints, options } => {
-            let hints = hints
-                .iter()
-                .map(|hint| hint_of(hint))
-                .collect::<Result<_, _>>()?;
-            (Answer::Retry { hints }, options)
+fn answer_of(arguments: &AnswerArguments) -> Result<Answer, Failure> {
+    let word = arguments.answer;
+    let name = word.to_possible_value();
+    let name = name.as_ref().map_or("", PossibleValue::get_name);
+    if word != AnswerWord::Retry && !arguments.hints.is_empty() {
+        return Err(Failure::usage(format!(
+            "--hint goes with `retry` alone, found with `{name}`"
+        )));
+    }
+    match (word, &arguments.agent) {
+        (AnswerWord::Reroute, None) => Err(Failure::usage(
+            "`reroute` needs the name of an agent: menagerie answer RUN reroute AGENT",
+        )),
+        (AnswerWord::Reroute, Some(agent)) => Ok(Answer::Reroute {
+            agent: agent.clone(),
+        }),
+        (_, Some(agent)) => Err(Failure::usage(format!(
+            "nothing goes behind `{name}`, found `{agent}`"
+        ))),
+        (AnswerWord::Retry, None) => {
+            let hints = arguments.hints.iter().map(|hint| hint_of(hint));
+            Ok(Answer::Retry {
+                hints: hints.collect::<Result<_, _>>()?,
+            })
         }
-        AnswerArgument::Skip { options } => (Answer::Skip, options),
-        AnswerArgument::Reroute { agent, options } => (Answer::Reroute { agent }, options),
-        AnswerArgument::Abort { options } => (Answer::Abort, options),
-        AnswerArgument::Continue { options } => (Answer::Continue, options),
-    })
+        (AnswerWord::Skip, None) => Ok(Answer::Skip),
+        (AnswerWord::Abort, None) => Ok(Answer::Abort),
+        (AnswerWord::Continue, None) => Ok(Answer::Continue),
+    }
 }
 
 fn hint_of(hint: &str) -> Result<(String, Document), Failure> {
@@ -175,9 +191,24 @@ async fn leave(host: &Host, key: &RunKey, wish: Wish) -> Result<String, Failure>
 /// Leaves a wish, and waits until an event says that it was folded in: by the run's owner, or by this
 /// process when there is none.
 pub(crate) async fn have_folded(host: &Host, key: &RunKey, wish: Wish) -> Result<(), Failure> {
-    let mut commits = Commits::of(host);
-    let mut from = host.journal().run(key).await?.next_seq;
+    let from = host.journal().run(key).await?.next_seq;
     let id = leave(host, key, wish).await?;
+    // Without an event, somebody else has wished the same before: there was nothing left to change.
+    match until_folded(host, key, &id, from).await? {
+        Some(Event::InputRefused { reason, .. }) => Err(Failure::usage(reason)),
+        _ => Ok(()),
+    }
+}
+
+/// Waits until a wish that was left is folded in, and gives the first event that it caused, among
+/// those from a position on.
+pub(crate) async fn until_folded(
+    host: &Host,
+    key: &RunKey,
+    id: &str,
+    mut from: u64,
+) -> Result<Option<Event>, Failure> {
+    let mut commits = Commits::of(host);
     let cause = format!("inbox:{id}");
     let give_up = tokio::time::Instant::now() + PATIENCE;
     loop {
@@ -188,17 +219,12 @@ pub(crate) async fn have_folded(host: &Host, key: &RunKey, wish: Wish) -> Result
         let owner = host.journal().owner(key).await?;
         for (seq, recorded) in host.events(key, from, usize::MAX).await? {
             from = seq + 1;
-            if recorded.cause != cause {
-                continue;
+            if recorded.cause == cause {
+                return Ok(Some(recorded.event));
             }
-            if let Event::InputRefused { reason, .. } = recorded.event {
-                return Err(Failure::usage(reason));
-            }
-            return Ok(());
         }
         if taken {
-            // Somebody else has wished the same before: there was nothing left to change.
-            return Ok(());
+            return Ok(None);
         }
         if status.ended {
             return Err(Failure::usage(format!(

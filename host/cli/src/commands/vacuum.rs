@@ -68,7 +68,7 @@ fn print(report: &VacuumReport, dry_run: bool) {
         bytes(report.file_bytes)
     );
     if dry_run {
-        println!("what becomes free with the runs is not counted");
+        println!("how much smaller the database becomes is seen afterwards");
         return;
     }
     println!(

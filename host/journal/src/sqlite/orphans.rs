@@ -34,6 +34,15 @@ pub(super) const UNUSED_PIN_SETS: &str =
 pub(super) const UNUSED_BLOBS: &str = "blobs WHERE NOT EXISTS
     (SELECT 1 FROM pins WHERE pins.namespace = blobs.namespace AND pins.digest = blobs.digest)";
 
+/// Blobs that no pin would name, were the runs in a table gone.
+pub(super) fn blobs_without(gone: &str) -> String {
+    format!(
+        "blobs WHERE NOT EXISTS (SELECT 1 FROM pins JOIN runs ON runs.pin_set = pins.pin_set
+             WHERE pins.namespace = blobs.namespace AND pins.digest = blobs.digest
+             AND runs.run NOT IN (SELECT run FROM {gone}))"
+    )
+}
+
 /// How many rows there are; `of` is a table and what else stands behind it.
 pub(super) fn count(connection: &Connection, of: &str) -> rusqlite::Result<u64> {
     connection.query_row(&format!("SELECT count(*) FROM {of}"), [], |row| {
@@ -104,16 +113,35 @@ pub(super) struct Referred(HashSet<(String, Digest)>);
 
 impl Referred {
     pub(super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        Self::found(connection, "", "")
+    }
+
+    /// All that there would be, were the runs in a table gone, and the blobs that they alone stay on.
+    pub(super) fn without(connection: &Connection, gone: &str) -> rusqlite::Result<Self> {
+        let runs = format!("AND run NOT IN (SELECT run FROM {gone})");
+        let blobs = format!(
+            "AND blobs.rowid NOT IN (SELECT blobs.rowid FROM {})",
+            blobs_without(gone)
+        );
+        Self::found(connection, &runs, &blobs)
+    }
+
+    fn found(connection: &Connection, of_runs: &str, of_blobs: &str) -> rusqlite::Result<Self> {
         let found = connection
-            .prepare(
-                "SELECT name, digest FROM namespaces JOIN payloads USING (namespace) WHERE bytes IS NULL
-                 UNION SELECT name, digest FROM namespaces JOIN blobs USING (namespace) WHERE bytes IS NULL
+            .prepare(&format!(
+                "SELECT name, digest FROM namespaces JOIN payloads USING (namespace)
+                     WHERE bytes IS NULL {of_runs}
+                 UNION SELECT name, digest FROM namespaces JOIN blobs USING (namespace)
+                     WHERE bytes IS NULL {of_blobs}
                  UNION SELECT name, answer_digest FROM namespaces JOIN calls USING (namespace)
-                     WHERE answer IS NULL AND answer_digest IS NOT NULL",
-            )?
+                     WHERE answer IS NULL AND answer_digest IS NOT NULL {of_runs}"
+            ))?
             .query_map(params![], |row| {
                 let namespace: String = row.get(0)?;
-                Ok((super::contents::folder_name(&namespace), read::digest(row, 1)?))
+                Ok((
+                    super::contents::folder_name(&namespace),
+                    read::digest(row, 1)?,
+                ))
             })?
             .collect::<rusqlite::Result<_>>()?;
         Ok(Self(found))

@@ -54,6 +54,8 @@ const ROWS_AT_ONCE: usize = 1_000;
 const FILES_AT_ONCE: usize = 64;
 /// Pages given back in one transaction.
 const PAGES_AT_ONCE: u32 = 256;
+/// The list of runs that a dry run takes for removed.
+const LEAVING: &str = "temp.leaving";
 /// A file that was not finished within that time will not be.
 const UNFINISHED_FOR: Duration = Duration::from_secs(3_600);
 
@@ -89,8 +91,8 @@ pub struct VacuumReport {
 
 impl SqliteJournal {
     /// Removes ended runs past their time, and everything that nothing refers to. Blocks on the disk;
-    /// other processes go on meanwhile. With `dry_run` it only says what it would remove at once:
-    /// not what becomes free with the runs.
+    /// other processes go on meanwhile. With `dry_run` it only says what it would remove, with all that
+    /// becomes free with the runs; by how much the database shrinks is not foretold.
     ///
     /// # Errors
     /// When the store cannot be read or written, or a backup goes on for too long.
@@ -126,14 +128,7 @@ impl Vacuum<'_> {
         self.report.database_before = self.size()?;
         let candidates = self.past_their_time(retention)?;
         if dry_run {
-            self.report.runs = candidates.into_iter().map(|(_, key)| key).collect();
-            self.report.blobs = orphans::count(&self.connection, UNUSED_BLOBS)?;
-            for file in self.loose_files()? {
-                self.report.files += 1;
-                self.report.file_bytes += file.size;
-            }
-            self.report.database_after = self.report.database_before;
-            return Ok(());
+            return self.foretell(&candidates);
         }
         self.remove_runs(&candidates)?;
         while self.remove_rows()? {}
@@ -141,6 +136,34 @@ impl Vacuum<'_> {
         self.remove_files()?;
         self.give_back()?;
         self.report.database_after = self.size()?;
+        Ok(())
+    }
+
+    /// What would go. Nothing is written but a list of this connection's own, and no lock is held.
+    fn foretell(&mut self, candidates: &[(i64, RunKey)]) -> Answer<()> {
+        self.connection.execute_batch(&format!(
+            "CREATE TEMP TABLE {LEAVING} (run INTEGER PRIMARY KEY) STRICT;
+             INSERT INTO {LEAVING} SELECT run FROM removed_runs"
+        ))?;
+        // Listed first, as by a vacuum: a file that is written and referred to after this is not among them.
+        let files = self.contents.files()?;
+        let snapshot = self.connection.transaction()?;
+        for (run, key) in candidates {
+            if !is_free(&snapshot, self.owner, *run)? {
+                continue;
+            }
+            let insert = format!("INSERT OR IGNORE INTO {LEAVING} (run) VALUES (?1)");
+            snapshot.prepare_cached(&insert)?.execute([run])?;
+            self.report.runs.push(key.clone());
+        }
+        self.report.blobs = orphans::count(&snapshot, &orphans::blobs_without(LEAVING))?;
+        let referred = Referred::without(&snapshot, LEAVING)?;
+        snapshot.rollback()?;
+        for file in loose(files, &referred) {
+            self.report.files += 1;
+            self.report.file_bytes += file.size;
+        }
+        self.report.database_after = self.report.database_before;
         Ok(())
     }
 
@@ -178,15 +201,7 @@ impl Vacuum<'_> {
                 .transaction_with_behavior(TransactionBehavior::Immediate)?;
             for (run, key) in group {
                 // It may have been taken up, or removed, since it was found.
-                let owner: Option<Option<String>> = transaction
-                    .prepare_cached(
-                        "SELECT owner FROM runs LEFT JOIN owners USING (namespace, run)
-                         WHERE runs.run = ?1 AND ended",
-                    )?
-                    .query_row([run], |row| row.get(0))
-                    .optional()?;
-                let owned = |id: Option<String>| id.is_some_and(|id| self.owner.is_alive(&id));
-                if owner.is_none_or(owned) {
+                if !is_free(&transaction, self.owner, *run)? {
                     continue;
                 }
                 for statement in [
@@ -255,18 +270,8 @@ impl Vacuum<'_> {
     /// Files that no row stands for at the moment, and old ones that were not finished.
     fn loose_files(&self) -> Answer<Vec<ContentFile>> {
         // Listed first: a file that is written and referred to after this is not among them.
-        let mut files = self.contents.files()?;
-        let referred = Referred::read(&self.connection)?;
-        let now = SystemTime::now();
-        let abandoned = |file: &ContentFile| {
-            let since = file.modified.and_then(|at| now.duration_since(at).ok());
-            since.is_some_and(|since| since > UNFINISHED_FOR)
-        };
-        files.retain(|file| match file.digest {
-            Some(_) => !referred.has(file),
-            None => abandoned(file),
-        });
-        Ok(files)
+        let files = self.contents.files()?;
+        Ok(loose(files, &Referred::read(&self.connection)?))
     }
 
     fn remove_files(&mut self) -> Answer<()> {
@@ -328,6 +333,32 @@ impl Vacuum<'_> {
         self.connection
             .pragma_query_value(None, name, |row| row.get(0))
     }
+}
+
+/// Whether a run is there, has ended, and is owned by nobody who lives.
+fn is_free(connection: &Connection, owners: &OwnerLock, run: i64) -> rusqlite::Result<bool> {
+    let owner: Option<Option<String>> = connection
+        .prepare_cached(
+            "SELECT owner FROM runs LEFT JOIN owners USING (namespace, run) WHERE runs.run = ?1 AND ended",
+        )?
+        .query_row([run], |row| row.get(0))
+        .optional()?;
+    let owned = |id: Option<String>| id.is_some_and(|id| owners.is_alive(&id));
+    Ok(!owner.is_none_or(owned))
+}
+
+/// Those that nothing refers to, and old ones that were not finished.
+fn loose(mut files: Vec<ContentFile>, referred: &Referred) -> Vec<ContentFile> {
+    let now = SystemTime::now();
+    let abandoned = |file: &ContentFile| {
+        let since = file.modified.and_then(|at| now.duration_since(at).ok());
+        since.is_some_and(|since| since > UNFINISHED_FOR)
+    };
+    files.retain(|file| match file.digest {
+        Some(_) => !referred.has(file),
+        None => abandoned(file),
+    });
+    files
 }
 
 /// Removes at most so many rows of a run; answers how many count against that.

@@ -5,8 +5,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use menagerie_journal::{
-    Batch, CommitError, Content, Created, Error, Files, Fork, Journal as _, NewRun, Options, Pin,
-    Retention, RunKey, SqliteJournal, Status, SystemFiles,
+    Batch, Claimed, CommitError, Content, Created, Error, Files, Fork, Journal as _, NewRun,
+    Options, Pin, Retention, RunKey, SqliteJournal, Status, SystemFiles, VacuumReport,
 };
 
 use crate::backend::{Sqlite, content, create, events, new_run, wait};
@@ -107,6 +107,44 @@ fn ended_runs_past_their_time_go_with_all_that_was_theirs() {
                 .is_empty()
         );
         assert_eq!(journal.verify_all().await.unwrap().runs, 2);
+    });
+}
+
+#[test]
+fn a_dry_run_foretells_what_becomes_free_with_the_runs() {
+    let store = Sqlite::new();
+    wait(async {
+        let journal = store.open_sqlite("one");
+        // The second and the third have their large payload and their pin in common.
+        for (id, seed) in [("a", 0), ("b", 1), ("kept", 1)] {
+            ended(&journal, id, seed).await;
+        }
+        let owned = ended(&journal, "owned", 2).await;
+        let Claimed::Yours(claim) = journal.claim(&owned).await.unwrap() else {
+            panic!("nobody has it");
+        };
+        let figures = |report: VacuumReport| {
+            let runs: Vec<String> = report.runs.iter().map(ToString::to_string).collect();
+            (runs, report.blobs, report.files, report.file_bytes)
+        };
+        for (last, runs, files) in [(2, 2, 2), (0, 1, 2)] {
+            let wanted = Retention {
+                since_ms: None,
+                last: Some(last),
+            };
+            let before = content_files(store.folder.path());
+            let foretold = figures(journal.vacuum(&wanted, true).unwrap());
+            assert_eq!(content_files(store.folder.path()), before);
+            assert_eq!(
+                (foretold.0.len(), foretold.2),
+                (runs, files),
+                "{foretold:?}"
+            );
+            let done = figures(journal.vacuum(&wanted, false).unwrap());
+            assert_eq!(foretold, done);
+        }
+        journal.release(claim).await.unwrap();
+        assert_sound(&journal).await;
     });
 }
 
