@@ -80,7 +80,10 @@ pub fn align(net: &PetriNet, variants: &Variants) -> Result<Alignments, NetError
         Err(error @ (NetError::Unbounded { .. } | NetError::TooLarge { .. })) => {
             searched(net, variants).map_err(|found| match (error, found) {
                 // That tokens have no end says more than that there are many markings.
-                (error @ NetError::Unbounded { .. }, NetError::TooLarge { .. }) => error,
+                (
+                    error @ NetError::Unbounded { .. },
+                    NetError::TooLarge { .. } | NetError::TooMany { .. },
+                ) => error,
                 (_, found) => found,
             })
         }

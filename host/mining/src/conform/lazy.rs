@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::states::{Marking, NetError, enabled_after, marking};
+use super::states::{MOST_TRIED, Marking, NetError, enabled_after, marking};
 use crate::net::{PetriNet, TransitionId};
 
 /// The most markings that are remembered.
@@ -46,7 +46,9 @@ impl<'net> Lazy<'net> {
     /// What leads from a marking.
     pub(super) fn steps(&mut self, from: u32) -> Result<&[(TransitionId, u32)], NetError> {
         if self.steps[from as usize].is_none() {
-            let most = MOST_MARKINGS.min(MOST_TOKENS / self.net.places.len().max(1));
+            let most = MOST_MARKINGS
+                .min(MOST_TOKENS / self.net.places.len().max(1))
+                .min(MOST_TRIED / self.net.transitions.len().max(1));
             if self.markings.len() > most {
                 return Err(NetError::TooLarge { most });
             }

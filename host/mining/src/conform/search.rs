@@ -111,7 +111,7 @@ impl<'net> Search<'net> {
                 return Ok(Some((trace, node)));
             }
             if trace.best.len() > MOST_NODES {
-                return Err(NetError::TooLarge { most: MOST_NODES });
+                return Err(NetError::TooMany { most: MOST_NODES });
             }
             if self.nodes + trace.best.len() > MOST_NODES_IN_ALL {
                 return Err(NetError::TooMany {

@@ -14,6 +14,8 @@ pub(super) type State = u32;
 pub const MOST_STATES: usize = 1 << 17;
 /// The most numbers of tokens that are listed: markings of nets with many places are large.
 const MOST_TOKENS: usize = 1 << 24;
+/// The most transitions that are tried, each in each marking: half a second's work.
+pub(super) const MOST_TRIED: usize = 1 << 26;
 
 /// Why a net cannot be checked against.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -34,8 +36,8 @@ pub enum NetError {
         /// The bound.
         most: usize,
     },
-    /// The traces of a log take more work together than is done.
-    #[error("aligning this log with this net looks at more than {most} markings")]
+    /// A trace, or all of a log together, takes more work than is done.
+    #[error("no alignment was found within {most} steps of search")]
     TooMany {
         /// The bound.
         most: usize,
@@ -270,7 +272,10 @@ fn explore(
     net: &PetriNet,
     most: usize,
 ) -> Result<(FxHashMap<Marking, State>, Vec<Step>), NetError> {
-    let most = most.min(MOST_TOKENS / net.places.len().max(1)).max(1);
+    let most = most
+        .min(MOST_TOKENS / net.places.len().max(1))
+        .min(MOST_TRIED / net.transitions.len().max(1))
+        .max(1);
     let first = marking(net, &net.initial);
     let mut numbers: FxHashMap<Marking, State> = FxHashMap::default();
     let mut markings: Vec<Marking> = vec![first.clone()];
