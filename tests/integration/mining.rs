@@ -223,6 +223,51 @@ fn the_runs_of_the_store_conform_to_their_flow_and_have_figures() {
 }
 
 #[test]
+fn a_run_ends_with_what_matters_about_it() {
+    let place = Place::new();
+    let answer = place
+        .run_review(&review(), CLEAN_LOCK, &[])
+        .expect(0)
+        .json();
+    let findings = answer["findings"].as_array().unwrap();
+    assert!(findings.len() <= 3, "{findings:?}");
+    assert!(
+        findings
+            .iter()
+            .all(|one| one["kind"] != "deviation" && one["kind"] != "failure"),
+        "{findings:?}"
+    );
+    // What fails is told, and that what should follow did not happen.
+    let broken = CLEAN_LOCK.replace("version = \"1.0.0\"", "version = 1.0.0");
+    let answer = place.run_review(&review(), &broken, &[]).expect(1).json();
+    let told = answer["findings"].to_string();
+    assert!(told.contains("is declared and was not completed"), "{told}");
+}
+
+#[test]
+fn runs_are_looked_on_at_as_they_go() {
+    let place = Place::new();
+    place.run_review(&review(), CLEAN_LOCK, &[]).expect(0);
+    let flow = review().display().to_string();
+    let told = mine(
+        &place,
+        &["watch", "--model", &flow, "--for", "1ms", "--json"],
+    )
+    .expect(0)
+    .stdout;
+    let last: Value = serde_json::from_str(told.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&last["cases"]["completed"], &last["deviations"]),
+        (&json!(1), &json!([]))
+    );
+    let shown = mine(&place, &["watch", "--for", "1ms"]).expect(0).stdout;
+    assert!(
+        shown.contains("1 runs: 1 completed") && shown.contains("lockfile -> "),
+        "{shown}"
+    );
+}
+
+#[test]
 fn deviations_are_said_in_words() {
     let place = Place::new();
     let good = log(&place, "good.xes", &["abcd", "acbd"]);
@@ -406,7 +451,7 @@ fn bad_input_is_refused_with_file_line_and_expectation() {
         ),
         (
             vec!["conform", &good, "--model", &net],
-            vec!["net.pnml: line 2", "an arc from `p` to `t`"],
+            vec!["net.pnml: line 2", "an arc at `t`, which is not there"],
         ),
         (
             vec!["conform", &good, "--model", &endless],

@@ -78,7 +78,7 @@ fn main() {
 fn online() {
     const OPEN: usize = 50_000;
     const EVENTS: usize = 5_000_000;
-    let names: Vec<String> = (0..OPEN * 2)
+    let names: Vec<String> = (0..OPEN)
         .map(|case| format!("0192f3c4-0000-7000-8000-{case:012}"))
         .collect();
     let activities: Vec<String> = (0..12).map(|one| format!("activity-{one}")).collect();

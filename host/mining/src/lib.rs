@@ -17,6 +17,7 @@ pub mod discover;
 pub mod document;
 pub mod drift;
 pub mod event;
+pub mod findings;
 pub mod jsonl;
 pub mod log;
 pub mod metrics;

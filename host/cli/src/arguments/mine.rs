@@ -30,6 +30,8 @@ pub(crate) enum MineCommand {
     Drift(DriftArguments),
     /// Draw events or work over time
     Chart(ChartArguments),
+    /// Look on at the store's runs: the map, bottlenecks, deviations
+    Watch(WatchArguments),
     /// Write a log in another form: XES, XES.gz, CSV
     Convert(ConvertArguments),
 }
@@ -47,6 +49,7 @@ impl MineCommand {
             Self::Compare(compare) => compare.json,
             Self::Drift(drift) => drift.json,
             Self::Chart(_) => false,
+            Self::Watch(watch) => watch.json,
             Self::Convert(convert) => convert.json,
         }
     }
@@ -286,6 +289,21 @@ pub(crate) struct DriftArguments {
     /// The log; without it, the runs of the store
     pub(crate) log: Option<PathBuf>,
     /// Print a JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WatchArguments {
+    /// What should happen: a Petri net (.pnml) or a flow file (.toml)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: Option<PathBuf>,
+    /// End after this time; without it, on an interrupt
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) r#for: Option<std::time::Duration>,
+    /// Print a JSON document on a line whenever something has changed
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]

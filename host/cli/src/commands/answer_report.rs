@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use menagerie_executor::{Events, ExecutorError, Host, Stopped};
 use menagerie_journal::RunKey;
+use menagerie_mining::findings::Finding;
 use menagerie_orchestration::event::Event;
 use menagerie_orchestration::run::{Run, RunStatus};
 use serde_json::{Value, json};
@@ -17,6 +18,8 @@ pub(crate) struct Finished<'run> {
     pub(crate) run: &'run Run,
     pub(crate) stopped: Stopped,
     pub(crate) totals: Totals,
+    /// What matters about it.
+    pub(crate) findings: Vec<Finding>,
 }
 
 /// What a run used, over all of its calls.
@@ -92,6 +95,7 @@ fn as_json(finished: &Finished<'_>) -> Value {
         "attempts": totals.attempts,
         "calls": totals.calls,
         "fuel": totals.fuel,
+        "findings": finished.findings,
     })
 }
 
@@ -157,6 +161,9 @@ fn print_summary(finished: &Finished<'_>) {
             safe_line(&collision.key)
         );
     }
+    for finding in &finished.findings {
+        eprintln!("finding: {}", safe_line(&finding.text));
+    }
     print_next(finished);
 }
 
@@ -189,5 +196,5 @@ fn print_next(finished: &Finished<'_>) {
     }
     eprintln!("look closer: menagerie show {key}");
     eprintln!("             menagerie events {key}");
-    eprintln!("             menagerie export {key} --format xes -o run.xes");
+    eprintln!("             menagerie mine metrics, and mine discover -o map.svg, over all runs");
 }

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::RunArguments;
 use crate::commands::answer_report::{self, Finished, Totals};
+use crate::commands::mine::findings;
 use crate::commands::{check, detach, follow, open};
 use crate::failure::{Failure, INTERRUPTED, chain};
 use crate::plugins::{Folders, repository};
@@ -316,11 +317,19 @@ async fn finish(
     stopped: Stopped,
     json: bool,
 ) -> Result<ExitCode, Failure> {
+    // A run that is told well is told even where its findings cannot be.
+    let findings = match stopped {
+        Stopped::Ended => findings::of_run(host, key, run.flow())
+            .await
+            .unwrap_or_default(),
+        _ => Vec::new(),
+    };
     let finished = Finished {
         key,
         run,
         stopped,
         totals: Totals::of(host, key).await?,
+        findings,
     };
     Ok(answer_report::print(&finished, json))
 }

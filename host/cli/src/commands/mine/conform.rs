@@ -135,7 +135,7 @@ fn replayed(
 }
 
 /// The net of a file: PNML, or what a flow file declares.
-fn model(path: &Path) -> Result<PetriNet, Failure> {
+pub(super) fn model(path: &Path) -> Result<PetriNet, Failure> {
     let in_file =
         |problem: &dyn std::fmt::Display| Failure::usage(format!("{}: {problem}", path.display()));
     match path.extension().and_then(|extension| extension.to_str()) {
@@ -150,7 +150,7 @@ fn model(path: &Path) -> Result<PetriNet, Failure> {
 }
 
 /// What a flow declares: each agent after those that it names, once; a fallback in the place of its agent.
-fn of_flow(flow: &Flow) -> PetriNet {
+pub(super) fn of_flow(flow: &Flow) -> PetriNet {
     let stands_in = |name: &str| {
         flow.agents
             .iter()

@@ -12,10 +12,12 @@ mod chart;
 mod conform;
 mod convert;
 mod discover;
+pub(crate) mod findings;
 mod metrics;
 mod source;
 mod table;
 mod variants;
+mod watch;
 
 pub(crate) async fn mine(
     settings: &Settings,
@@ -29,6 +31,7 @@ pub(crate) async fn mine(
         MineCommand::Compare(compare) => changes::compare(&compare),
         MineCommand::Drift(drift) => changes::drift(settings, drift).await,
         MineCommand::Chart(chart) => chart::chart(settings, chart).await,
+        MineCommand::Watch(arguments) => watch::watch(settings, arguments).await,
         MineCommand::Convert(convert) => convert::convert(&convert),
     }
 }

@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::terminal::text::safe_line;
 
 /// What the activities of decisions begin with.
-const DECISION: &str = "decision:";
+pub(super) const DECISION: &str = "decision:";
 
 /// A log that was read and reduced to what was asked for.
 pub(super) struct Source {
@@ -66,10 +66,7 @@ impl Source {
     }
 
     fn selected(log: Log, reading: &ReadingArguments) -> Result<Self, Failure> {
-        let occurrences = match reading.lifecycle {
-            LifecycleChoice::Complete => Occurrences::Completed,
-            LifecycleChoice::All => Occurrences::All,
-        };
+        let occurrences = Self::occurrences_of(reading);
         let selection = selection(&reading.selection)?;
         let log = if selection.is_everything() {
             log
@@ -80,6 +77,13 @@ impl Source {
             eprintln!("no event says that work is complete; --lifecycle all takes every event");
         }
         Ok(Self { log, occurrences })
+    }
+
+    pub(super) fn occurrences_of(reading: &ReadingArguments) -> Occurrences {
+        match reading.lifecycle {
+            LifecycleChoice::Complete => Occurrences::Completed,
+            LifecycleChoice::All => Occurrences::All,
+        }
     }
 
     /// The variants of the log.
