@@ -63,7 +63,9 @@ fn trouble_in(source: &str, name: &str) -> Option<String> {
     }
     let marked = |line: &&str| line.starts_with("#[test]") || line.starts_with("#[tokio::test");
     // Two macros make tests for each kind of store: one lists the functions, one stands around them.
-    let listed = source.contains("on_both!") && source.matches(name).count() > 1;
+    // A binary with a `main` of its own has a list.
+    let lists = ["on_both!", "const TESTS: "];
+    let listed = lists.iter().any(|list| source.contains(list)) && source.matches(name).count() > 1;
     let made = listed || source.contains("on_both_stores!");
     if made || above.iter().any(marked) {
         None
@@ -107,4 +109,50 @@ fn a_name_that_is_no_test_is_seen() {
     assert!(trouble("good").is_some());
     let table = "| no. | promise | tests |\n|---|---|---|\n| 1 | it holds | by itself |\n";
     assert!(promises(table)[0].tests.is_empty());
+}
+
+/// A row of `tests/ATTACKS.md`: its number, its guests, its tests.
+fn attacks(table: &str) -> Vec<(String, Vec<String>, Vec<String>)> {
+    let rows = table
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| no. |"));
+    let quoted = |cell: &str| {
+        cell.split('`')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect()
+    };
+    let row = |row: &str| {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [number, _, guests, _, tests] = cells[..] else {
+            panic!("a row has five cells, and this one {}: {row}", cells.len());
+        };
+        (number.to_owned(), quoted(guests), quoted(tests))
+    };
+    rows.map(row).collect()
+}
+
+#[test]
+fn every_attack_names_guests_and_tests_that_are_there() {
+    let table = std::fs::read_to_string(root().join("tests/ATTACKS.md")).unwrap();
+    let attacks = attacks(&table);
+    assert!(attacks.len() > 40, "the tables have {} rows", attacks.len());
+    let mut troubles = Vec::new();
+    for (place, (number, guests, tests)) in attacks.iter().enumerate() {
+        if *number != (place + 1).to_string() {
+            troubles.push(format!("row {} has the number {number}", place + 1));
+        }
+        if tests.is_empty() {
+            troubles.push(format!("{number} names no test"));
+        }
+        for guest in guests {
+            if !root().join(format!("tests/guests/{guest}.wat")).is_file() {
+                troubles.push(format!("{number}: there is no guest {guest}"));
+            }
+        }
+        let wrong = tests.iter().filter_map(|test| trouble(test));
+        troubles.extend(wrong.map(|trouble| format!("{number}: {trouble}")));
+    }
+    assert!(troubles.is_empty(), "{}", troubles.join("\n"));
 }

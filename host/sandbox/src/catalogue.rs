@@ -204,13 +204,19 @@ impl Catalogue {
                 self.keep(digest, &code)
                     .and_then(|cache| cache.load(wasmtime, digest))
                     .map_or_else(|| deserialize(wasmtime, MachineCode::Fresh(&code)), Ok)
-                    .map_err(not_compiled)?
+                    .map_err(|error| not_compiled(&error))?
             }
             None => {
                 validate_code(bytes)?;
-                let component = Component::from_binary(wasmtime, bytes).map_err(not_compiled)?;
+                let component = Component::from_binary(wasmtime, bytes)
+                    .map_err(|error| not_compiled(&error))?;
                 if self.cache.is_some() {
-                    self.keep(digest, &component.serialize().map_err(not_compiled)?);
+                    self.keep(
+                        digest,
+                        &component
+                            .serialize()
+                            .map_err(|error| not_compiled(&error))?,
+                    );
                 }
                 component
             }
@@ -275,7 +281,7 @@ impl Catalogue {
     }
 }
 
-fn not_compiled(error: wasmtime::Error) -> LoadError {
+fn not_compiled(error: &wasmtime::Error) -> LoadError {
     LoadError::Compile {
         message: format!("{error:#}"),
     }

@@ -2,6 +2,7 @@
 //! to standard output.
 
 use std::ffi::OsStr;
+use std::fmt;
 use std::io::{Read, Write};
 use std::process::ExitCode;
 
@@ -21,7 +22,7 @@ pub fn serve_if_child() -> Option<ExitCode> {
     let order = arguments.next().and_then(|order| order.into_string().ok());
     let done = match order.as_deref().map(serde_json::from_str::<Order>) {
         Some(Ok(order)) => serve(order),
-        _ => setup("this is no command for people"),
+        _ => setup(&"this is no command for people"),
     };
     Some(match done {
         Ok(written) => answer(0, &written),
@@ -33,7 +34,7 @@ pub fn serve_if_child() -> Option<ExitCode> {
     })
 }
 
-fn setup<T>(message: impl ToString) -> Result<T, Refusal> {
+fn setup<T>(message: &dyn fmt::Display) -> Result<T, Refusal> {
     Err(Refusal::Setup {
         message: message.to_string(),
     })
@@ -51,22 +52,22 @@ fn serve(order: Order) -> Result<Vec<u8>, Refusal> {
     match order {
         Order::Probe => {
             let enforced = lockdown::deny();
-            serde_json::to_vec(&enforced).or_else(setup)
+            serde_json::to_vec(&enforced).or_else(|error| setup(&error))
         }
         Order::Compile {
             engine,
             cpu_s,
             memory_bytes,
         } => {
-            let engine = compiler(&engine).or_else(setup)?;
-            lockdown::limit(cpu_s, memory_bytes).or_else(setup)?;
+            let engine = compiler(&engine).or_else(|error| setup(&error))?;
+            lockdown::limit(cpu_s, memory_bytes).or_else(|error| setup(&error))?;
             lockdown::deny();
             // Nothing untrusted has been seen up to here.
             let mut bytes = Vec::new();
             std::io::stdin()
                 .lock()
                 .read_to_end(&mut bytes)
-                .or_else(setup)?;
+                .or_else(|error| setup(&error))?;
             validate_code(&bytes).map_err(refused)?;
             engine
                 .precompile_component(&bytes)

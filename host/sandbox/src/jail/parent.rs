@@ -1,5 +1,6 @@
 //! The outside of the jail: starts the child, feeds it, reads it, and ends it when its time is up.
 
+use std::fmt;
 use std::io::{self, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -52,20 +53,20 @@ impl Jail {
             cpu_s: config.cpu.as_secs().max(1),
             memory_bytes: config.memory_bytes,
         };
-        let end = run(config, &order, bytes).map_err(|error| trouble(config, error))?;
+        let end = run(config, &order, bytes).map_err(|error| trouble(config, &error))?;
         outcome(config, end)
     }
 }
 
 pub(super) fn probe(config: &JailConfig) -> Result<Enforced, JailTrouble> {
-    let end = run(config, &Order::Probe, &[]).map_err(|error| trouble(config, error))?;
+    let end = run(config, &Order::Probe, &[]).map_err(|error| trouble(config, &error))?;
     serde_json::from_slice(&end.stdout).map_err(|_| {
         let message = "it does not answer as one: does its `main` begin with `serve_if_child`?";
-        trouble(config, message)
+        trouble(config, &message)
     })
 }
 
-fn trouble(config: &JailConfig, message: impl ToString) -> JailTrouble {
+fn trouble(config: &JailConfig, message: &dyn fmt::Display) -> JailTrouble {
     JailTrouble {
         program: config.program.display().to_string(),
         message: message.to_string(),
@@ -97,8 +98,8 @@ fn outcome(config: &JailConfig, end: End) -> Result<Vec<u8>, LoadError> {
                 Err(LoadError::Malformed { offset, message })
             }
             Ok(Refusal::Compile { message }) => Err(LoadError::Compile { message }),
-            Ok(Refusal::Setup { message }) => Err(trouble(config, message).into()),
-            Err(error) => Err(trouble(config, error).into()),
+            Ok(Refusal::Setup { message }) => Err(trouble(config, &message).into()),
+            Err(error) => Err(trouble(config, &error).into()),
         };
     }
     if ended_by(end.status, rustix::process::Signal::XCPU) {
