@@ -41,9 +41,11 @@ type Event = (Activity, Option<u32>);
 type Node = (u32, u32);
 /// Of each place: the least cost so far, and the move that it came by.
 type Best = FxHashMap<Node, (Cost, Option<(Node, Move)>)>;
-/// What is looked at next: the least cost so far and to come; then what explains more events; then what has
-/// least to come, so that of equal ones the search goes on with the one that it has followed.
-type Pending = BinaryHeap<Reverse<(Cost, Reverse<u32>, Cost, u32)>>;
+/// What is looked at next: the fewest deviations so far and to come; of equal ones, what explains more events;
+/// of these, what has the fewest silent transitions too, and of these, what has least to come. Silent transitions
+/// come after events, since orders of them are many and to find the fewest of all would take all of them; the
+/// deviations alone must be the fewest.
+type Pending = BinaryHeap<Reverse<(u64, Reverse<u32>, Cost, Cost, u32)>>;
 
 impl<'net> Search<'net> {
     pub(super) fn new(net: &'net PetriNet, labels: &'net Labels) -> Self {
@@ -100,7 +102,7 @@ impl<'net> Search<'net> {
         };
         self.reach(&mut trace, (0, from), 0, None);
         let length = u32::try_from(events.len()).unwrap_or(u32::MAX);
-        while let Some(Reverse((sum, Reverse(at), left, state))) = trace.pending.pop() {
+        while let Some(Reverse((_, Reverse(at), sum, left, state))) = trace.pending.pop() {
             let node = (at, state);
             let cost = sum - left;
             if trace.best[&node].0 < cost {
@@ -179,9 +181,9 @@ impl<'net> Search<'net> {
             return;
         };
         trace.best.insert(to, (cost, by));
-        trace
-            .pending
-            .push(Reverse((cost + left, Reverse(to.0), left, to.1)));
+        let sum = cost + left;
+        let next = (units(sum), Reverse(to.0), sum, left, to.1);
+        trace.pending.push(Reverse(next));
     }
 }
 
