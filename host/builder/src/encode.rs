@@ -15,7 +15,7 @@ pub const MANIFEST_SECTION: &str = "menagerie:manifest";
 const CONTRACT: &str = "menagerie:plugin/";
 
 /// The exports that make a kind; the others, such as `compensate`, come beside one of these.
-const KINDS: [&str; 5] = [
+pub(crate) const KINDS: [&str; 5] = [
     "agent",
     "strategy",
     "group-strategy",
@@ -187,7 +187,7 @@ fn complete(
     }
 }
 
-fn append_custom_section(bytes: &mut Vec<u8>, name: &str, data: &[u8]) {
+pub(crate) fn append_custom_section(bytes: &mut Vec<u8>, name: &str, data: &[u8]) {
     let mut section = Vec::with_capacity(name.len() + data.len() + 8);
     append_length(&mut section, name.len());
     section.extend_from_slice(name.as_bytes());

@@ -39,6 +39,15 @@ pub enum BuildError {
         /// The workspace or package.
         dir: PathBuf,
     },
+    /// Nothing in there says what language it is.
+    #[error(
+        "{dir} is not the folder of a plugin: found no Cargo.toml, package.json, pyproject.toml or menagerie.toml in it, expected one of these",
+        dir = dir.display()
+    )]
+    NoProject {
+        /// The folder.
+        dir: PathBuf,
+    },
     /// Two plugins would be one file.
     #[error("two plugins are called `{name}`: {first} and {second}", first = first.display(), second = second.display())]
     SameName {
@@ -55,6 +64,22 @@ pub enum BuildError {
         /// The package's name.
         package: String,
         /// What is wrong with the module.
+        reason: String,
+    },
+    /// A project says something of itself that is not understood.
+    #[error("{file}: {reason}", file = file.display())]
+    Project {
+        /// The file.
+        file: PathBuf,
+        /// What was found and what was expected.
+        reason: String,
+    },
+    /// A language's tools are not there and cannot be had.
+    #[error("the tools for this language cannot be had: {what}: {reason}")]
+    Toolchain {
+        /// What was to be installed, or what was to install it.
+        what: String,
+        /// Why there is none.
         reason: String,
     },
     /// A tool that is needed cannot be started.

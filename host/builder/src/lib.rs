@@ -1,7 +1,8 @@
-//! Turns Rust guest packages into components: one piece of code for `menagerie build`, the demo,
+//! Turns guest packages into components: one piece of code for `menagerie build`, the demo,
 //! tests and benchmarks.
 //!
-//! It finds a standard library for WebAssembly by the first way that works, lets cargo compile all
+//! A project in JavaScript, TypeScript, Python or C is built by that language's tools, which are installed
+//! into a private folder when they are missing. For Rust it finds a standard library for WebAssembly by the first way that works, lets cargo compile all
 //! plugins of a workspace at once, and makes a validated component of each. It knows nothing of runs.
 
 mod command;
@@ -9,12 +10,16 @@ mod compile;
 mod debian;
 mod encode;
 mod error;
+mod languages;
 mod lock;
 mod metadata;
 mod output;
 mod progress;
+mod project;
 mod repository;
 mod standard_library;
+mod toolchain;
+mod world;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,12 +28,14 @@ pub use encode::MANIFEST_SECTION;
 pub use error::BuildError;
 pub use output::Built;
 pub use progress::{Event, Progress, Silent};
+pub use project::Language;
 pub use repository::{bundled, test_guests};
 pub use standard_library::{TARGET, WAY_VARIABLE, Way};
 
 use crate::compile::Compilation;
 use crate::lock::lock;
 use crate::standard_library::Search;
+use crate::toolchain::Tools;
 
 /// How to build. The default suits a workspace of somebody's own.
 #[derive(Clone, Debug, Default)]
@@ -95,6 +102,45 @@ impl Builder {
         })
     }
 
+    /// Builds whatever project a folder holds: a plugin in any of the languages, or a cargo workspace of
+    /// plugins. Tools of other languages than Rust are installed into the toolchain folder when they
+    /// are missing.
+    ///
+    /// # Errors
+    /// [`BuildError::NoProject`] where nothing is recognised; else as [`Builder::build_workspace`].
+    pub fn build_project(
+        &self,
+        dir: &Path,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Built>, BuildError> {
+        match Language::of(dir) {
+            None => Err(BuildError::NoProject {
+                dir: dir.to_owned(),
+            }),
+            Some(Language::Rust) if is_workspace(dir) => self.build_workspace(dir, progress),
+            Some(Language::Rust) => self.build_package(dir, progress).map(|built| vec![built]),
+            Some(language) => {
+                let dir = fs::canonicalize(dir).map_err(BuildError::file(dir))?;
+                let toolchain_dir = self.toolchain_dir()?;
+                let tools = Tools {
+                    dir: &toolchain_dir,
+                    offline: self.options.offline,
+                };
+                let components = self.options.components_dir.as_deref();
+                let components = components.map(absolute).transpose()?;
+                languages::build(&dir, language, &tools, components.as_deref(), progress)
+                    .map(|built| vec![built])
+            }
+        }
+    }
+
+    fn toolchain_dir(&self) -> Result<PathBuf, BuildError> {
+        match &self.options.toolchain_dir {
+            Some(folder) => absolute(folder),
+            None => absolute(&cache_folder()),
+        }
+    }
+
     fn build(
         &self,
         dir: &Path,
@@ -103,10 +149,7 @@ impl Builder {
     ) -> Result<Vec<Built>, BuildError> {
         // Cargo tells folders in this form.
         let dir = fs::canonicalize(dir).map_err(BuildError::file(dir))?;
-        let toolchain_dir = match &self.options.toolchain_dir {
-            Some(folder) => absolute(folder)?,
-            None => absolute(&cache_folder())?,
-        };
+        let toolchain_dir = self.toolchain_dir()?;
         let search = Search {
             dir: &dir,
             toolchain_dir: &toolchain_dir,
@@ -141,6 +184,17 @@ impl Builder {
         .run(progress)?;
         output::write_components(&workspace.plugins, &modules, &components_dir, progress)
     }
+}
+
+/// A workspace without a package of its own.
+fn is_workspace(dir: &Path) -> bool {
+    let Ok(text) = fs::read_to_string(dir.join("Cargo.toml")) else {
+        return false;
+    };
+    let Ok(table) = text.parse::<toml::Table>() else {
+        return false;
+    };
+    table.contains_key("workspace") && !table.contains_key("package")
 }
 
 /// Cargo and the compiler run in the workspace, where a relative path would mean another folder.

@@ -64,7 +64,7 @@ pub(crate) fn write_components(
         let source = source_digest(&module, plugin);
         // Stamps go by package, since a plugin's name is known only from its module.
         let stamp = stamps.join(format!("{}.json", plugin.name));
-        let one = match unchanged(&stamp, &source, folder, plugin) {
+        let one = match unchanged(&stamp, &source, folder, &plugin.dir) {
             Some(unchanged) => unchanged,
             None => {
                 progress.report(Event::Encoding {
@@ -98,31 +98,63 @@ fn write_one(
         package: plugin.name.clone(),
         reason,
     })?;
-    let path = folder.join(format!("{}.wasm", encoded.name));
-    let digest = digest(&encoded.bytes);
-    let text = serde_json::to_vec(&Stamp {
+    let made = Made {
+        name: encoded.name,
+        kind: encoded.kind,
         source,
-        name: encoded.name.clone(),
-        kind: encoded.kind.clone(),
+        bytes: encoded.bytes,
+    };
+    write_made(made, folder, stamp, &plugin.dir)
+}
+
+/// A component and what it was made from.
+pub(crate) struct Made {
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) source: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Writes a component whose project has this name, with its stamp.
+pub(crate) fn keep(made: Made, folder: &Path, dir: &Path) -> Result<Built, BuildError> {
+    let stamps = folder.join("stamps");
+    fs::create_dir_all(&stamps).map_err(BuildError::file(&stamps))?;
+    let stamp = stamps.join(format!("{}.json", made.name));
+    write_made(made, folder, &stamp, dir)
+}
+
+/// The component of an earlier build, if it was made from the same.
+pub(crate) fn kept(folder: &Path, name: &str, source: &str, dir: &Path) -> Option<Built> {
+    let stamp = folder.join("stamps").join(format!("{name}.json"));
+    unchanged(&stamp, source, folder, dir)
+}
+
+fn write_made(made: Made, folder: &Path, stamp: &Path, dir: &Path) -> Result<Built, BuildError> {
+    let path = folder.join(format!("{}.wasm", made.name));
+    let digest = digest(&made.bytes);
+    let text = serde_json::to_vec(&Stamp {
+        source: made.source,
+        name: made.name.clone(),
+        kind: made.kind.clone(),
         component: digest.clone(),
     });
     let text = text.map_err(|error| BuildError::file(stamp)(error.into()))?;
     // The stamp last: a component without one is made again.
-    replace(&path, &encoded.bytes)?;
+    replace(&path, &made.bytes)?;
     replace(stamp, &text)?;
     Ok(Built {
-        name: encoded.name,
-        kind: encoded.kind,
+        name: made.name,
+        kind: made.kind,
         path,
         digest,
-        size: encoded.bytes.len() as u64,
-        package_dir: plugin.dir.clone(),
+        size: made.bytes.len() as u64,
+        package_dir: dir.to_owned(),
         fresh: true,
     })
 }
 
-/// The component of an earlier build, if it is still the one that this module would become.
-fn unchanged(stamp: &Path, source: &str, folder: &Path, plugin: &Plugin) -> Option<Built> {
+/// The component of an earlier build, if it is still the one that this source would become.
+fn unchanged(stamp: &Path, source: &str, folder: &Path, dir: &Path) -> Option<Built> {
     let stamp: Stamp = serde_json::from_slice(&fs::read(stamp).ok()?).ok()?;
     let path = folder.join(format!("{}.wasm", stamp.name));
     let bytes = fs::read(&path).ok()?;
@@ -135,7 +167,7 @@ fn unchanged(stamp: &Path, source: &str, folder: &Path, plugin: &Plugin) -> Opti
         path,
         digest: stamp.component,
         size: bytes.len() as u64,
-        package_dir: plugin.dir.clone(),
+        package_dir: dir.to_owned(),
         fresh: false,
     })
 }
@@ -152,7 +184,7 @@ fn source_digest(module: &[u8], plugin: &Plugin) -> String {
     hex::encode(hash.finalize())
 }
 
-fn digest(bytes: &[u8]) -> String {
+pub(crate) fn digest(bytes: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
 }
 

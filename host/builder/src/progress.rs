@@ -25,7 +25,12 @@ pub enum Event<'build> {
         /// The way.
         way: Way,
     },
-    /// Cargo compiles.
+    /// A language's tools are fetched into a folder of their own.
+    Installing {
+        /// What is installed, and where.
+        doing: &'build str,
+    },
+    /// Cargo, or another language's tool, compiles.
     Compiling {
         /// Units that are done.
         done: u32,

@@ -211,6 +211,7 @@ pub(crate) fn admitted_features() -> WasmFeatures {
         | WasmFeatures::SIMD
         | WasmFeatures::RELAXED_SIMD
         | WasmFeatures::MULTI_MEMORY
+        | WasmFeatures::EXTENDED_CONST
         | WasmFeatures::COMPONENT_MODEL
 }
 

@@ -12,11 +12,9 @@ use crate::terminal::build_view::BuildView;
 
 pub(crate) async fn build(arguments: BuildArguments) -> Result<ExitCode, Failure> {
     let json = arguments.json;
-    if !arguments.dir.join("Cargo.toml").is_file() {
-        return Err(Failure::usage(format!(
-            "{} is not the folder of a plugin: found no Cargo.toml in it, expected that of a package or of a workspace",
-            arguments.dir.display()
-        )));
+    if menagerie_builder::Language::of(&arguments.dir).is_none() {
+        let dir = arguments.dir;
+        return Err(Failure::usage(BuildError::NoProject { dir }.to_string()));
     }
     let built = blocking(move || {
         let builder = Builder::new(BuilderOptions {
@@ -25,13 +23,7 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<ExitCode, Failure
             ..BuilderOptions::default()
         });
         let mut view = BuildView::start();
-        let built = if is_workspace(&arguments.dir) {
-            builder.build_workspace(&arguments.dir, &mut view)
-        } else {
-            builder
-                .build_package(&arguments.dir, &mut view)
-                .map(|built| vec![built])
-        };
+        let built = builder.build_project(&arguments.dir, &mut view);
         view.finish();
         built
     })
@@ -61,17 +53,6 @@ fn as_json(built: &Built) -> Value {
         "digest": built.digest,
         "size": built.size,
     })
-}
-
-/// A workspace without a package of its own.
-fn is_workspace(dir: &Path) -> bool {
-    let Ok(text) = std::fs::read_to_string(dir.join("Cargo.toml")) else {
-        return false;
-    };
-    let Ok(table) = text.parse::<toml::Table>() else {
-        return false;
-    };
-    table.contains_key("workspace") && !table.contains_key("package")
 }
 
 /// Builds the plugins that ship with the host, and says where they are.

@@ -69,6 +69,7 @@ impl Progress for BuildView {
             Event::StandardLibrary { way } => {
                 self.stage(format!("wasm standard library: {}", way.token()), 0, 0);
             }
+            Event::Installing { doing } => self.stage(doing.to_owned(), 0, 0),
             Event::Compiling {
                 done,
                 total,

@@ -1,0 +1,46 @@
+// Run by `menagerie build` in the folder where the tools are installed: bundles a project with the SDK, and
+// makes a component of it. Everything it needs to know is one JSON document, its argument.
+import { writeFile } from "node:fs/promises";
+import { componentize } from "componentize-qjs";
+import { build, formatMessages } from "esbuild";
+
+const { project, main, exports, kind, sdk, wit, bundle, output } = JSON.parse(process.argv[2]);
+const lines = [
+  `import plugin from ${JSON.stringify(main)};`,
+  `import { entry } from "menagerie";`,
+  ...exports.map((name) => `export const ${name} = entry.${name}(plugin);`),
+];
+
+let source;
+try {
+  const bundled = await build({
+    stdin: { contents: lines.join("\n"), resolveDir: project, sourcefile: `menagerie ${kind}` },
+    alias: { menagerie: `${sdk}/index.js`, "menagerie/http": `${sdk}/http.js`, "menagerie/history": `${sdk}/history.js` },
+    absWorkingDir: project,
+    bundle: true,
+    charset: "utf8",
+    external: ["menagerie:*"],
+    format: "esm",
+    keepNames: true,
+    logLevel: "silent",
+    mainFields: ["module", "main"],
+    platform: "neutral",
+    target: "es2023",
+    write: false,
+  });
+  source = bundled.outputFiles[0].text;
+} catch (error) {
+  const errors = await formatMessages(error.errors ?? [{ text: String(error) }], { kind: "error" });
+  console.error(errors.join(""));
+  process.exit(1);
+}
+
+// Kept beside the component: the lines of a stack trace are this file's.
+await writeFile(bundle, source);
+try {
+  const { component } = await componentize({ witPath: wit, jsSource: source, world: "plugin", sync: true });
+  await writeFile(output, component);
+} catch (error) {
+  console.error((error.message ?? String(error)).replace(/^[:\s]+/, ""));
+  process.exit(1);
+}
