@@ -48,6 +48,30 @@ impl Tools<'_> {
         })
     }
 
+    /// Python packages in a virtual environment; the answer is the environment.
+    pub(crate) fn pip(
+        &self,
+        name: &str,
+        packages: &[&str],
+        progress: &mut dyn Progress,
+    ) -> Result<PathBuf, BuildError> {
+        self.installed(name, "pip install", packages, progress, |folder| {
+            step(
+                command("python3", folder).args(["-m", "venv", "."]),
+                "python3",
+            )?;
+            let pip = folder.join("bin").join("pip");
+            let mut install = command(pip, folder);
+            install.args([
+                "install",
+                "--disable-pip-version-check",
+                "--only-binary=:all:",
+            ]);
+            install.args(packages);
+            step(&mut install, "pip")
+        })
+    }
+
     fn installed(
         &self,
         name: &str,

@@ -2,6 +2,7 @@
 //! only one, the language's own tools, differs.
 
 mod javascript;
+mod python;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,7 +63,8 @@ pub(crate) fn build(
     };
     let component = match language {
         Language::JavaScript => javascript::component(&work, progress)?,
-        Language::Rust | Language::Python | Language::C => {
+        Language::Python => python::component(&work, progress)?,
+        Language::Rust | Language::C => {
             return Err(BuildError::NoPlugin {
                 dir: dir.to_owned(),
             });
@@ -123,7 +125,8 @@ fn source_digest(project: &Project, language: Language) -> Result<String, BuildE
     }
     let parts: Vec<&str> = match language {
         Language::JavaScript => javascript::parts(),
-        Language::Rust | Language::Python | Language::C => Vec::new(),
+        Language::Python => python::parts(),
+        Language::Rust | Language::C => Vec::new(),
     };
     for part in parts {
         hash.update((part.len() as u64).to_le_bytes());

@@ -1,0 +1,3 @@
+class Agent(exports.Agent):
+    def process(self, task):
+        return _entry.agent(task)

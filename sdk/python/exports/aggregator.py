@@ -1,0 +1,3 @@
+class Aggregator(exports.Aggregator):
+    def aggregate(self, results, config):
+        return _entry.aggregator(results, config)
