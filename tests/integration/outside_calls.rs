@@ -2,8 +2,9 @@
 //! for each class of effect, what the licence and the operator's secrets have to do with it, and that a
 //! secret is found nowhere.
 
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
@@ -340,18 +341,17 @@ fn a_slow_answer_suspends_the_call_and_the_run_goes_on_when_it_comes() {
     assert_eq!(world.server.seen().len(), 1);
 }
 
-#[test]
-fn a_call_that_waits_for_its_answer_leaves_the_only_slot_to_another() {
+/// Two agents ask for what the server keeps back: both must ask before either is answered.
+fn both_ask(limits: &str, more: &[&str]) {
     let world = World::new("method = \"GET\"");
     let flow = std::fs::read_to_string(&world.flow).unwrap();
     let (agent, _) = flow.split_once("[strategy]").unwrap();
     let (name, agent) = agent.split_once('\n').unwrap();
     let second = agent.replace("agents.fetch", "agents.second");
-    let flow = format!("{name}\n{agent}{second}[strategy]\nplugin = \"dag\"\n");
+    let flow = format!("{name}\n{limits}\n{agent}{second}[strategy]\nplugin = \"dag\"\n");
     world.place.write("flow.toml", &flow);
     let mut command = world.begin("GET", "/slow");
-    // No wait here is long enough to suspend a call: the slot is free all the same.
-    command.args(["--slots", "1", "--suspend-after", "10min"]);
+    command.args(more);
     let running = command
         .stdout(std::process::Stdio::piped())
         .spawn()
@@ -359,12 +359,59 @@ fn a_call_that_waits_for_its_answer_leaves_the_only_slot_to_another() {
     world.server.wait_for(2);
     world.server.release();
     assert!(running.wait_with_output().unwrap().status.success());
-    // Had the second waited for the slot, the first would have had to give its answer up.
+    // Had the second waited for the first, that one would have had to give its answer up.
     for step in world.steps_ended() {
         let answer = &step["result"]["completed"]["output"]["inline"]["answers"][0];
         assert_eq!(answer["body"], "at last", "{step}");
     }
     assert_eq!(world.server.seen().len(), 2);
+}
+
+#[test]
+fn a_call_that_waits_for_its_answer_leaves_the_only_slot_to_another() {
+    // No wait here is long enough to suspend a call: the slot is free all the same.
+    both_ask("", &["--slots", "1", "--suspend-after", "10min"]);
+}
+
+#[test]
+fn a_call_that_waits_for_its_answer_does_not_count_against_the_runs_width() {
+    both_ask(
+        "[limits]\nmax_concurrent = 1",
+        &["--suspend-after", "10min"],
+    );
+}
+
+#[test]
+fn a_request_in_flight_is_given_a_while_to_be_answered_before_its_run_is_parked() {
+    let world = World::new("method = \"POST\"");
+    let mut begin = world.begin("POST", "/slow");
+    ended(begin.arg("--detach")).expect(0);
+    let mut serve = world.command();
+    let mut serve = serve
+        .args(["serve", "--json"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    world.server.wait_for(1);
+    let pid = serve.id().to_string();
+    let told = Command::new("kill").args(["-s", "TERM", &pid]).status();
+    assert!(told.unwrap().success());
+    let mut said = BufReader::new(serve.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains(r#""event":"stopping""#) {
+        line.clear();
+        assert!(said.read_line(&mut line).unwrap() > 0, "it ended by itself");
+    }
+    world.server.release();
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert!(serve.wait().unwrap().success(), "{rest}");
+    // Whether the rest of the call was made before the host ended or after it: the answer counts.
+    world.resume().expect(0);
+    let step = world.step_ended();
+    let answer = &step["result"]["completed"]["output"]["inline"]["answers"][0];
+    assert_eq!(answer["body"], "at last", "{step}");
+    assert_eq!(world.server.seen().len(), 1, "it was sent once");
 }
 
 #[test]

@@ -24,9 +24,14 @@ use crate::error::ExecutorError;
 use crate::gate::Gate;
 use crate::guest_task::GuestTask;
 use crate::guests::Guests;
+use crate::held::{Place, Places};
 use crate::mailroom::{Mailbox, Mailroom};
 use crate::store::{self, Known, Outstanding};
 use crate::watch::Watcher;
+
+/// How long a loop that is asked to stop waits for the answers of requests that have left: cut off,
+/// nobody would know what came of them.
+const PARK_GRACE: Duration = Duration::from_secs(2);
 
 /// Inputs that may wait for the loop; whoever brings more waits too.
 const INPUTS_WAITING: usize = 64;
@@ -86,6 +91,7 @@ pub(crate) struct Driver {
     outstanding: Outstanding,
     known: Known,
     live: BTreeMap<CallId, Live>,
+    places: Arc<Places>,
     /// Calls that nobody waits for any more, until they have ended.
     ending: Vec<JoinHandle<()>>,
     sender: mpsc::Sender<Input>,
@@ -112,6 +118,7 @@ impl Driver {
             key: claim.key().clone(),
             claim,
             outstanding: Outstanding::of(&run),
+            places: Places::new(run.limits().max_concurrent),
             run,
             known,
             live: BTreeMap::new(),
@@ -159,15 +166,31 @@ impl Driver {
     /// Ends what is under way and notes that nothing is: the next owner need not count the calls
     /// as ones that ended their host.
     async fn park(&mut self) -> Result<Stopped, ExecutorError> {
+        let mut inputs = self.await_outside().await;
         self.end_calls().await;
         // Answers that are there already need not be bought again.
-        let inputs: Vec<Input> = std::iter::from_fn(|| self.inputs.try_recv().ok()).collect();
+        inputs.extend(std::iter::from_fn(|| self.inputs.try_recv().ok()));
         self.take_in(&inputs, Vec::new()).await?;
         if self.run.status().is_final() {
             return Ok(Stopped::Ended);
         }
         self.commit(Batch::default(), store::parked()).await?;
         Ok(Stopped::Parked)
+    }
+
+    /// Gives requests that have left a while to be answered, and takes what comes meanwhile.
+    async fn await_outside(&mut self) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        let clock = self.around.clock.clone();
+        let until = clock.now().plus(PARK_GRACE);
+        while self.places.outside() > 0 {
+            tokio::select! {
+                input = self.inputs.recv() => inputs.extend(input),
+                () = self.places.moved() => {}
+                () = clock.sleep_until(until) => break,
+            }
+        }
+        inputs
     }
 
     async fn end_calls(&mut self) {
@@ -246,6 +269,7 @@ impl Driver {
             input = self.inputs.recv() => inputs.extend(input),
             () = timer => {}
             () = self.mail.may_have_come() => {}
+            () = self.places.moved() => {}
             () = self.around.stop.cancelled() => {}
         }
         while let Ok(input) = self.inputs.try_recv() {
@@ -299,21 +323,25 @@ impl Driver {
             .extract_if(.., gone)
             .map(|(_, live)| live.cancelled());
         self.ending.extend(cancelled);
-        let width = usize::try_from(self.run.limits().max_concurrent).unwrap_or(usize::MAX);
+        let most = self.run.limits().most_begun();
         for (id, may_start) in calls {
-            if self.live.len() >= width {
+            if !*may_start || self.live.contains_key(id) {
+                continue;
+            }
+            if self.live.len() >= most {
                 return;
             }
-            if *may_start
-                && !self.live.contains_key(id)
-                && let Some(call) = self.run.call(*id)
-            {
-                self.live.insert(*id, self.start(call));
+            // Without one, whoever frees one says so.
+            let Some(place) = self.places.take() else {
+                return;
+            };
+            if let Some(call) = self.run.call(*id) {
+                self.live.insert(*id, self.start(call, place));
             }
         }
     }
 
-    fn start(&self, call: Call) -> Live {
+    fn start(&self, call: Call, place: Place) -> Live {
         let cancel = CancellationToken::new();
         let guest = GuestTask {
             gate: self.around.gate.clone(),
@@ -322,11 +350,12 @@ impl Driver {
             watcher: self.watcher.clone(),
             key: format!("{}/{}", self.key, call.role).into(),
             sender: self.sender.clone(),
+            places: self.places.clone(),
             cancel: cancel.clone(),
         };
         Live {
             cancel: cancel.drop_guard(),
-            task: tokio::spawn(guest.make(call)),
+            task: tokio::spawn(guest.make(call, place)),
         }
     }
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::gate::{Gate, Ticket};
 use crate::guests::{GuestAnswer, GuestReply, Guests};
-use crate::held::HeldSlot;
+use crate::held::{HeldSlot, Place, Places};
 use crate::watch::Watcher;
 
 /// One guest call on its way: through the gate, into the guest, back to the loop.
@@ -25,12 +25,14 @@ pub(crate) struct GuestTask {
     pub(crate) guests: Arc<dyn Guests>,
     pub(crate) watcher: Arc<dyn Watcher>,
     pub(crate) key: Arc<str>,
+    pub(crate) places: Arc<Places>,
     pub(crate) sender: mpsc::Sender<Input>,
     pub(crate) cancel: CancellationToken,
 }
 
 impl GuestTask {
-    pub(crate) async fn make(self, call: Call) {
+    /// Makes a call that has a place among those of its run.
+    pub(crate) async fn make(self, call: Call, place: Place) {
         let (queued, waited) = (self.clock.now(), self.clock.monotonic());
         let ticket = Ticket {
             key: self.key.clone(),
@@ -40,20 +42,23 @@ impl GuestTask {
         };
         let slot = tokio::select! {
             slot = self.gate.enter(ticket.clone()) => slot,
-            () = self.cancel.cancelled() => return,
+            () = self.cancel.cancelled() => {
+                drop(place);
+                return self.places.tell();
+            }
         };
         let slot_wait = self.clock.monotonic().saturating_sub(waited);
         let admitted = self.clock.now();
         self.watcher.entered(&call);
         let (id, role, ready) = (call.id, call.role.to_string(), call.ready);
         let strategy = matches!(id.of, CallOf::Decision(_));
-        let slot = HeldSlot::new(self.gate.clone(), ticket, slot);
+        let slot = HeldSlot::new(self.gate.clone(), ticket, slot, self.places.clone(), place);
         crash_point_of("before-call", &call.step);
         let answer = self.answer(call, slot.clone()).await;
         slot.give_back();
         if self.cancel.is_cancelled() {
             // Nobody waits for the answer any more; the attempt counts as never made.
-            return;
+            return self.places.tell();
         }
         let facts = CallFacts {
             ready,

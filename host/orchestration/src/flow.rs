@@ -301,7 +301,7 @@ pub struct RunLimits {
     pub max_steps: u32,
     /// Decisions that may be asked for.
     pub max_decisions: u32,
-    /// Steps that may run at once.
+    /// Steps that may run at once; those that wait for the outside are not among them.
     pub max_concurrent: u32,
     /// How long the run may take, gates and pauses not counted.
     pub total_timeout: Duration,
@@ -309,6 +309,19 @@ pub struct RunLimits {
     /// made none.
     #[serde(default, skip_serializing_if = "Checkpoints::is_none")]
     pub checkpoints: Checkpoints,
+}
+
+/// Calls that may wait outside, for each one that may run at once.
+const OUTSIDE_FOR_EACH: u32 = 8;
+
+impl RunLimits {
+    /// Calls that may have begun and not ended: those that wait outside hold no place among the ones
+    /// that run at once, but connections and memory of the host.
+    #[must_use]
+    pub fn most_begun(&self) -> usize {
+        let most = self.max_concurrent.saturating_mul(1 + OUTSIDE_FOR_EACH);
+        usize::try_from(most).unwrap_or(usize::MAX)
+    }
 }
 
 /// Where a run makes checkpoints by itself.

@@ -332,18 +332,7 @@ impl Run {
                 return self.refused(id, &failure, None, &facts_at(now), None, now);
             }
         }
-        let width = usize::try_from(self.data.limits.max_concurrent).unwrap_or(usize::MAX);
-        let mut running: BTreeMap<&str, u32> = BTreeMap::new();
-        let could_run = self.in_admission_order().into_iter().filter(|step| {
-            let max_load = match self.flow.agent(&step.agent) {
-                Some(agent) => agent.max_load,
-                None => u32::MAX,
-            };
-            let running = running.entry(&step.agent).or_default();
-            *running += 1;
-            *running <= max_load
-        });
-        for step in could_run.take(width) {
+        for step in self.could_have_begun() {
             if step.execution < MAX_EXECUTIONS {
                 events.push(reissued(
                     CallOf::Step(step.no),
@@ -357,6 +346,27 @@ impl Run {
             }
         }
         events
+    }
+
+    /// Ready steps whose call may have been under way. One that waits outside counts neither against
+    /// the run's width nor against its agent's, so that others may have begun beside it.
+    fn could_have_begun(&self) -> Vec<&Step> {
+        let limits = &self.data.limits;
+        let mut places = limits.max_concurrent;
+        let mut running: BTreeMap<&str, u32> = BTreeMap::new();
+        let could_run = self.in_admission_order().into_iter().filter(|step| {
+            let agent = self.flow.agent(&step.agent);
+            if agent.is_some_and(|agent| agent.uses.grants.reach_outside()) {
+                return true;
+            }
+            let max_load = agent.map_or(u32::MAX, |agent| agent.max_load);
+            let running = running.entry(&step.agent).or_default();
+            *running += 1;
+            let has_place = *running <= max_load && places > 0;
+            places -= u32::from(has_place);
+            has_place
+        });
+        could_run.take(limits.most_begun()).collect()
     }
 
     /// Ready steps in the order in which they would be given slots.

@@ -1,5 +1,6 @@
 //! A new owner: calls that may have been under way are issued again, a bounded number of times.
 
+use menagerie_orchestration::flow::HttpGrant;
 use menagerie_orchestration::input::{Input, Wish};
 use serde_json::json;
 
@@ -107,6 +108,35 @@ fn an_agents_own_width_bounds_what_could_have_run() {
     assert_eq!(executions("one"), 2);
     assert_eq!(executions("two"), 1, "one of the agent's runs at a time");
     assert_eq!(executions("three"), 2);
+}
+
+#[test]
+fn what_may_wait_outside_leaves_room_for_others_that_may_have_run() {
+    let grant = HttpGrant {
+        allow: Vec::new(),
+        max_request: 1,
+        max_response: 1,
+        timeout_ms: 1,
+    };
+    let flow = flow(&["out", "in"])
+        .limited(|limits| limits.max_concurrent = 1)
+        .with("out", |out| {
+            out.uses.grants.http = Some(grant);
+            out.max_load = 1;
+        });
+    let mut story = Story::of(flow);
+    let outside: Vec<String> = (0..20).map(|number| format!("out-{number:02}")).collect();
+    let mut plan = plan().route("first", "in").route("second", "in");
+    for id in &outside {
+        plan = plan.route(id, "out");
+    }
+    story.decides(plan);
+    story.advance(&[Input::Recovered]);
+    let again = |id: &str| story.call(id).id.execution == 2;
+    assert!(again("first"));
+    assert!(!again("second"), "one at a time runs");
+    let outside = outside.iter().filter(|id| again(id)).count();
+    assert_eq!(outside, 8, "so many wait for each that runs, and no more");
 }
 
 #[test]
