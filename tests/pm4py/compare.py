@@ -11,7 +11,7 @@ in several places), some with noise, some of letters by chance. Compared for eac
 - the alpha net, read back from our PNML, place by place;
 - alignments with PM4Py's inductive and alpha nets of another log, by cost;
 - token replay and ETC precision with alpha nets, which have no silent transitions;
-- our inductive net, read back from our PNML, with which PM4Py finds the log to fit;
+- our inductive net, read back from our PNML, and our BPMN, with which PM4Py finds the log to fit;
 - the log as PM4Py reads it out of our XES.gz and our CSV.
 
 Prints a line of counts for each comparison and exits 1 if one differs more than it may.
@@ -216,6 +216,11 @@ class Comparison:
         self.mine("discover", file, "--algorithm", "inductive", "-o", net)
         fitness = pm4py.fitness_alignments(log, *pm4py.read_pnml(str(net)))
         self.compare("our inductive net fits", seed, fitness["percentage_of_fitting_traces"], 100.0)
+        diagram = self.folder / "inductive.bpmn"
+        self.mine("discover", file, "--algorithm", "inductive", "-o", diagram)
+        converted = pm4py.convert_to_petri_net(pm4py.read_bpmn(str(diagram)))
+        fitness = pm4py.fitness_alignments(log, *converted)
+        self.compare("our BPMN fits", seed, fitness["percentage_of_fitting_traces"], 100.0)
 
     def conformance(self, seed, log, traces):
         other = frame(traces)

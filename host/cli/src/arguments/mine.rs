@@ -155,6 +155,8 @@ pub(crate) enum ModelFormat {
     Svg,
     /// A Petri net for ProM, PM4Py and others
     Pnml,
+    /// BPMN 2.0 with its diagram, for modelling tools; inductive only
+    Bpmn,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

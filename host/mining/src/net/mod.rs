@@ -7,10 +7,12 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+mod bpmn;
 mod from_models;
 mod pnml;
 mod reduce;
 
+pub use bpmn::write_bpmn;
 pub use from_models::Task;
 pub use pnml::{PnmlError, read_pnml, write_pnml};
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use menagerie_mining::discover::{Graph, HeuristicsNet, Thresholds, alpha, heuristics, inductive};
 use menagerie_mining::log::Variants;
-use menagerie_mining::net::{PetriNet, write_pnml};
+use menagerie_mining::net::{PetriNet, write_bpmn, write_pnml};
 use menagerie_mining::picture::{self, Show};
 use serde_json::{Value, json};
 
@@ -55,6 +55,7 @@ fn format(arguments: &DiscoverArguments) -> Result<ModelFormat, Failure> {
     {
         Some("json") => Ok(ModelFormat::Json),
         Some("dot" | "gv") => Ok(ModelFormat::Dot),
+        Some("bpmn") => Ok(ModelFormat::Bpmn),
         Some("svg") => Ok(ModelFormat::Svg),
         Some("pnml") => Ok(ModelFormat::Pnml),
         Some("txt") => Ok(ModelFormat::Text),
@@ -103,7 +104,7 @@ impl<'a> Found<'a> {
     ) -> Result<String, Failure> {
         let none = |what: &str| {
             Err(Failure::usage(format!(
-                "--algorithm {} finds no {what}; --algorithm inductive and alpha do",
+                "--algorithm {} finds no {what}; --algorithm inductive does",
                 match arguments.algorithm {
                     Algorithm::Dfg => "dfg",
                     Algorithm::Alpha => "alpha",
@@ -140,6 +141,12 @@ impl<'a> Found<'a> {
                 .map(|net| picture::petri_net(&net))
                 .unwrap_or_default(),
             (ModelFormat::Dot, _) => self.net().map(|net| net.dot()).unwrap_or_default(),
+            (ModelFormat::Bpmn, Model::Inductive(tree)) => {
+                let mut bytes = Vec::new();
+                write_bpmn(&mut bytes, tree, &self.variants.activities)?;
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+            (ModelFormat::Bpmn, _) => return none("process tree, which BPMN is made of"),
             (ModelFormat::Pnml, _) => {
                 let Some(net) = self.net() else {
                     return none("net");

@@ -4,7 +4,7 @@ use super::PetriNet;
 
 mod build;
 mod parse;
-mod write;
+pub(super) mod write;
 
 pub use write::write_pnml;
 

@@ -94,7 +94,7 @@ pub fn write_pnml<W: Write>(mut sink: W, net: &PetriNet) -> io::Result<()> {
 }
 
 /// Without the characters that XML cannot hold.
-fn clean(text: &str) -> String {
+pub(in crate::net) fn clean(text: &str) -> String {
     let held = |character: char| {
         if matches!(character, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}')
         {
