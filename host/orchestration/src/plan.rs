@@ -412,7 +412,7 @@ fn check_cycles(decision: &Decision) -> Result<(), DecisionError> {
 
 /// The decision's steps, then its joins, by index, each after those of them that it waits for;
 /// otherwise in the order in which the decision names them.
-pub(crate) fn order(decision: &Decision) -> Vec<usize> {
+pub fn order(decision: &Decision) -> Vec<usize> {
     let count = decision.start.len() + decision.joins.len();
     if decision.after.is_empty() && decision.joins.is_empty() {
         return (0..count).collect();

@@ -1,10 +1,12 @@
 //! Owns the reading of events: what each step and each decision did when.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use menagerie_orchestration::decision::Decision;
 use menagerie_orchestration::event::{
-    AfterFailure, Answer, CallFacts, CallOf, Event, Recorded, StepResult,
+    AfterFailure, Answer, CallFacts, CallOf, Event, Recorded, StepNo, StepResult,
 };
+use menagerie_orchestration::plan;
 
 use super::{Life, Mark, Part, Stretch};
 
@@ -39,8 +41,12 @@ struct Reader {
     told: Told,
     /// By the step's id, or `decision-<number>`.
     open: BTreeMap<String, Open>,
-    /// Ids by the steps' numbers, as far as events tell them.
+    /// Ids by the steps' numbers.
     names: BTreeMap<CallOf, String>,
+    /// The number of the step that was planned last.
+    last_step: u32,
+    /// What each open step waits for before its first attempt, and when the last of that ended.
+    after: BTreeMap<String, (BTreeSet<String>, Option<i64>)>,
     paused_at: Option<i64>,
     last: i64,
     /// Times at which some call was queued or running.
@@ -88,12 +94,7 @@ impl Reader {
             } => {
                 self.served(&format!("decision-{decision}"), call, at);
                 self.end(&format!("decision-{decision}"), "decided", at);
-                for step in &answer.start {
-                    self.begin(step.id.clone(), &step.agent, at, Part::Dependency);
-                }
-                for join in &answer.joins {
-                    self.begin(join.id.clone(), &join.aggregator, at, Part::Dependency);
-                }
+                self.planned(answer, at);
             }
             Event::DecisionFailed {
                 decision,
@@ -109,7 +110,6 @@ impl Reader {
                 }
             }
             Event::StepEnded {
-                step,
                 id,
                 agent,
                 result,
@@ -117,7 +117,6 @@ impl Reader {
                 call,
                 ..
             } => {
-                self.names.insert(CallOf::Step(*step), id.clone());
                 self.rename(id, agent);
                 self.served(id, call, at);
                 self.after_attempt(id, result, next.as_ref(), at);
@@ -153,6 +152,40 @@ impl Reader {
             }
             Event::RunStarted { .. } | Event::InputRefused { .. } => {}
         }
+    }
+
+    /// Steps that were asked for, each with its number and what it waits for.
+    fn planned(&mut self, answer: &Decision, at: i64) {
+        for step in &answer.start {
+            self.begin(step.id.clone(), &step.agent, at, Part::Dependency);
+        }
+        for join in &answer.joins {
+            self.begin(join.id.clone(), &join.aggregator, at, Part::Dependency);
+            self.wait_for(&join.id, &join.members);
+        }
+        for dependency in &answer.after {
+            self.wait_for(&dependency.step, &dependency.after);
+        }
+        for index in plan::order(answer) {
+            let joins = index.checked_sub(answer.start.len());
+            let id = match joins {
+                None => answer.start.get(index).map(|step| &step.id),
+                Some(join) => answer.joins.get(join).map(|join| &join.id),
+            };
+            if let Some(id) = id {
+                self.last_step += 1;
+                let call = CallOf::Step(StepNo(self.last_step));
+                self.names.insert(call, id.clone());
+            }
+        }
+    }
+
+    fn wait_for(&mut self, step: &str, after: &[String]) {
+        // What has ended before is waited for no more.
+        let open = after.iter().filter(|id| self.open.contains_key(*id));
+        let open: Vec<String> = open.cloned().collect();
+        let (waited_for, _) = self.after.entry(step.to_owned()).or_default();
+        waited_for.extend(open);
     }
 
     fn mark(&mut self, at_ms: i64, what: String) {
@@ -244,9 +277,7 @@ impl Reader {
         }
     }
 
-    /// An event that tells a call by its number alone. A step's is known from the end of its first
-    /// attempt on; one that was cut off before that waits on, and the time without an owner is laid
-    /// over it in the end.
+    /// An event that tells a call by its number alone.
     fn wait_call(&mut self, call: CallOf, waits: Part, at: i64) {
         if let Some(name) = self.names.get(&call).cloned() {
             self.wait(&name, waits, at);
@@ -259,6 +290,10 @@ impl Reader {
             return;
         };
         let last = self.last.min(at);
+        // It was not under way before it was ready.
+        if let Some((_, Some(ready))) = self.after.remove(&name) {
+            self.up_to(&name, ready.min(last), None);
+        }
         self.up_to(&name, last, Some(Part::Lost));
         self.up_to(&name, at, Some(Part::Down));
         self.wait(&name, Part::Slot, at);
@@ -266,6 +301,12 @@ impl Reader {
 
     fn end(&mut self, step: &str, outcome: &'static str, at: i64) {
         self.up_to(step, at, None);
+        self.after.remove(step);
+        for (waited_for, ready) in self.after.values_mut() {
+            if waited_for.remove(step) && waited_for.is_empty() {
+                *ready = Some(at);
+            }
+        }
         if let Some(open) = self.open.remove(step) {
             self.told.lives[open.life].outcome = outcome;
         }
