@@ -310,6 +310,54 @@ fn a_log_goes_through_every_form_and_back() {
 }
 
 #[test]
+fn runs_are_objects_that_share_events() {
+    let place = Place::new();
+    for _ in 0..2 {
+        place.run_review(&review(), CLEAN_LOCK, &[]).expect(0);
+    }
+    let file = place.path("runs.jsonocel").display().to_string();
+    mine(&place, &["convert", "runs", &file]).expect(0);
+    let log: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+    let count = |kind: &str| {
+        log["objects"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|one| one["type"] == kind)
+            .count()
+    };
+    assert_eq!(
+        (count("run"), count("agent"), count("pipeline")),
+        (2, 5, 1),
+        "{log}"
+    );
+    let events = log["events"].as_array().unwrap().len();
+    for (kind, cases) in [("run", 2), ("agent", 5)] {
+        let seen = mine(&place, &["metrics", &file, "--object-type", kind, "--json"])
+            .expect(0)
+            .json();
+        assert_eq!(
+            (&seen["cases"]["total"], &seen["events"]),
+            (&json!(cases), &json!(events)),
+            "{kind}"
+        );
+    }
+    let unnamed = mine(&place, &["metrics", &file]).expect(2).stderr;
+    assert!(
+        unnamed.contains("--object-type, of agent, pipeline, run"),
+        "{unnamed}"
+    );
+    let unknown = mine(&place, &["metrics", &file, "--object-type", "team"])
+        .expect(2)
+        .stderr;
+    assert!(unknown.contains("no objects of type `team`"), "{unknown}");
+    for name in ["runs.xmlocel", "runs.sqlite", "runs.xes"] {
+        let to = place.path(name).display().to_string();
+        mine(&place, &["convert", "runs", &to]).expect(0);
+    }
+}
+
+#[test]
 fn a_selection_is_what_is_mined() {
     let place = Place::new();
     let log = log(&place, "log.xes", &["abc", "abc", "abc", "ac", "xa"]);
@@ -471,7 +519,7 @@ fn bad_input_is_refused_with_file_line_and_expectation() {
         ),
         (
             vec!["convert", &good, "log.docx"],
-            vec!["expected .xes, .xes.gz or .csv"],
+            vec!["expected .xes, .xes.gz, .csv, .jsonocel, .xmlocel or .sqlite"],
         ),
     ] {
         let ended = mine(&place, &arguments).expect(2);

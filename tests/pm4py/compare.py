@@ -12,7 +12,7 @@ in several places), some with noise, some of letters by chance. Compared for eac
 - alignments with PM4Py's inductive and alpha nets of another log, by cost;
 - token replay and ETC precision with alpha nets, which have no silent transitions;
 - our inductive net, read back from our PNML, and our BPMN, with which PM4Py finds the log to fit;
-- the log as PM4Py reads it out of our XES.gz and our CSV.
+- the log as PM4Py reads it out of our XES.gz and our CSV, and its events and cases out of our OCEL in all three forms.
 
 Prints a line of counts for each comparison and exits 1 if one differs more than it may.
 """
@@ -212,6 +212,14 @@ class Comparison:
             else:
                 read = pm4py.read_xes(str(path))
             self.compare(f"our {name.split('.', 1)[1]} read back", seed, pm4py.get_variants(read), expected)
+        # Every tenth is enough: the forms do not depend on control flow.
+        for name in ("log.ocel.json", "log.ocel.xml", "log.sqlite") if seed % 10 == 0 else ():
+            path = self.folder / name
+            self.mine("convert", file, path)
+            read = pm4py.read_ocel2(str(path))
+            flat = pm4py.ocel_flattening(read, "case")
+            counts = (len(read.events), flat["case:concept:name"].nunique())
+            self.compare(f"our {name.split('.', 1)[1]} read back", seed, counts, (len(log), log["case:concept:name"].nunique()))
         net = self.folder / "inductive.pnml"
         self.mine("discover", file, "--algorithm", "inductive", "-o", net)
         fitness = pm4py.fitness_alignments(log, *pm4py.read_pnml(str(net)))

@@ -22,6 +22,7 @@ pub mod jsonl;
 pub mod log;
 pub mod metrics;
 pub mod net;
+pub mod objects;
 pub mod online;
 pub mod performance;
 pub mod picture;

@@ -32,7 +32,7 @@ pub(crate) enum MineCommand {
     Chart(ChartArguments),
     /// Look on at the store's runs: the map, bottlenecks, deviations
     Watch(WatchArguments),
-    /// Write a log in another form: XES, XES.gz, CSV
+    /// Write a log in another form: XES, XES.gz, CSV, OCEL 2.0
     Convert(ConvertArguments),
 }
 
@@ -79,6 +79,9 @@ pub(crate) struct ReadingArguments {
     /// The column of a table with the time
     #[arg(long, value_name = "COLUMN")]
     pub(crate) time_column: Option<String>,
+    /// The type of object whose objects are the cases, where an object-centric log is mined
+    #[arg(long, value_name = "TYPE")]
+    pub(crate) object_type: Option<String>,
     #[command(flatten)]
     pub(crate) selection: SelectionArguments,
 }
@@ -314,14 +317,13 @@ pub(crate) struct WatchArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConvertArguments {
-    /// The log
+    /// The log, or `runs` for the runs of the store
     pub(crate) input: PathBuf,
-    /// The file to write: .xes, .xes.gz or .csv
+    /// The file to write: .xes, .xes.gz, .csv, or OCEL 2.0 as .jsonocel, .xmlocel or .sqlite
     pub(crate) output: PathBuf,
-    /// Refuse what the schema of XES forbids, rather than tell it
-    #[arg(long)]
-    pub(crate) strict: bool,
     /// Print a JSON document about what was written
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reading: ReadingArguments,
 }

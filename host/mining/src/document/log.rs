@@ -1,6 +1,6 @@
 //! From a document to a log.
 
-use super::{Attribute, Document, Value};
+use super::{Attribute, Document, Trace, Value};
 use crate::event::CaseState;
 use crate::log::{Builder, Draft, Log, Name, Transition};
 
@@ -36,6 +36,53 @@ impl Text<'_> {
 }
 
 impl Document {
+    /// The document of a log: what a log holds, and nothing else.
+    #[must_use]
+    pub fn of_log(log: &Log) -> Self {
+        let mut document = Self::default();
+        let text = |name: Name| Value::String(log.names().text(name).into());
+        for case in log.cases() {
+            let mut trace = Trace::default();
+            let mut add = |list: &mut Vec<Attribute>, key: &str, value: Value| {
+                let key = document.keys.intern(key);
+                list.push(Attribute {
+                    key,
+                    value,
+                    children: Vec::new(),
+                });
+            };
+            add(&mut trace.attributes, "concept:name", text(case.id));
+            add(
+                &mut trace.attributes,
+                "status",
+                Value::String(case.state.as_str().into()),
+            );
+            for event in log.events_of(case) {
+                let mut list = Vec::new();
+                add(&mut list, "concept:name", text(event.activity));
+                if let Some(instance) = event.instance {
+                    add(&mut list, "concept:instance", text(instance));
+                }
+                if let Transition::Standard(lifecycle) = event.transition {
+                    add(
+                        &mut list,
+                        "lifecycle:transition",
+                        Value::String(lifecycle.as_str().into()),
+                    );
+                }
+                if let Some(resource) = event.resource {
+                    add(&mut list, "org:resource", text(resource));
+                }
+                if let Some(at) = event.at {
+                    add(&mut list, "time:timestamp", Value::Date(at));
+                }
+                trace.events.push(list);
+            }
+            document.traces.push(trace);
+        }
+        document
+    }
+
     /// The log of this document: each trace a case, activities named by `activity_key`. Events without
     /// it are left out.
     ///

@@ -7,36 +7,49 @@ use std::process::ExitCode;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use menagerie_mining::document::{write_csv, write_xes_document};
+use menagerie_mining::document::{Document, write_csv, write_xes_document};
+use menagerie_mining::log::Log;
+use menagerie_mining::objects::ObjectLog;
+use menagerie_mining::{LogHead, write_xes};
 use serde_json::json;
 
-use super::source;
-use crate::arguments::mine::{ConvertArguments, ReadingArguments};
-use crate::failure::Failure;
+use super::{ocel_sqlite, source};
+use crate::arguments::mine::ConvertArguments;
+use crate::failure::{Failure, chain};
+use crate::settings::Settings;
+
+/// What stands for the runs of the store.
+const RUNS: &str = "runs";
 
 /// What a file is by its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Xes,
     XesGz,
     Csv,
+    OcelJson,
+    OcelXml,
+    OcelSqlite,
 }
 
-pub(super) fn convert(arguments: &ConvertArguments) -> Result<ExitCode, Failure> {
+/// How much was written.
+struct Written {
+    cases: usize,
+    events: usize,
+    left_out: u64,
+}
+
+pub(super) async fn convert(
+    settings: &Settings,
+    arguments: ConvertArguments,
+) -> Result<ExitCode, Failure> {
     let kind = kind(&arguments.output)?;
-    let reading = ReadingArguments::default();
-    let document = source::document(&arguments.input, &reading, arguments.strict)?;
+    let content = Content::read(settings, &arguments).await?;
     // Beside the file that is asked for, and in its place only when it is whole.
     let folder = arguments
         .output
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
-    let failed = |error: &dyn std::error::Error| {
-        Failure::usage(format!(
-            "{} cannot be written: {}",
-            arguments.output.display(),
-            crate::failure::chain(error)
-        ))
-    };
     let name = arguments
         .output
         .file_name()
@@ -46,31 +59,23 @@ pub(super) fn convert(arguments: &ConvertArguments) -> Result<ExitCode, Failure>
     let part = folder
         .unwrap_or_else(|| Path::new("."))
         .join(format!(".{name}.part"));
-    let file = File::create(&part).map_err(|error| failed(&error))?;
-    let written = (|| -> Result<u64, Failure> {
-        let mut sink = BufWriter::new(file);
-        let left_out = match kind {
-            Kind::Xes => {
-                write_xes_document(&mut sink, &document).map_err(|error| failed(&error))?;
-                0
-            }
-            Kind::XesGz => {
-                let mut encoder = GzEncoder::new(&mut sink, Compression::default());
-                write_xes_document(&mut encoder, &document).map_err(|error| failed(&error))?;
-                encoder.finish().map_err(|error| failed(&error))?;
-                0
-            }
-            Kind::Csv => write_csv(&mut sink, &document).map_err(|error| failed(&error))?,
-        };
-        sink.flush().map_err(|error| failed(&error))?;
-        std::fs::rename(&part, &arguments.output).map_err(|error| failed(&error))?;
-        Ok(left_out)
-    })();
-    if written.is_err() {
+    let written = content.write(kind, &part).and_then(|written| {
+        std::fs::rename(&part, &arguments.output)?;
+        Ok(written)
+    });
+    let written = written.map_err(|error| {
         let _ = std::fs::remove_file(&part);
-    }
-    let left_out = written?;
-    let (cases, events) = (document.traces.len(), document.events());
+        Failure::usage(format!(
+            "{} cannot be written: {}",
+            arguments.output.display(),
+            chain(error.as_ref())
+        ))
+    })?;
+    let Written {
+        cases,
+        events,
+        left_out,
+    } = written;
     if arguments.json {
         println!(
             "{}",
@@ -90,22 +95,122 @@ pub(super) fn convert(arguments: &ConvertArguments) -> Result<ExitCode, Failure>
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is written, in the fullest form that there is of it.
+enum Content {
+    /// A file of cases.
+    Document(Document, Log),
+    /// A file of objects.
+    Objects(ObjectLog, Log),
+}
+
+impl Content {
+    async fn read(settings: &Settings, arguments: &ConvertArguments) -> Result<Self, Failure> {
+        let (input, reading) = (&arguments.input, &arguments.reading);
+        if input.as_os_str() == RUNS && !input.exists() {
+            let cases = source::runs(settings, reading).await?;
+            let log = Log::of_cases(cases.iter().cloned());
+            let objects = ObjectLog::of_cases(cases.iter().cloned());
+            // What the host writes is what it reads: the document of its own XES.
+            let mut bytes = Vec::new();
+            let head = LogHead {
+                name: "all runs".to_owned(),
+                ..LogHead::default()
+            };
+            write_xes(&mut bytes, &head, cases)
+                .map_err(|error| Failure::host("the log cannot be written", error))?;
+            let document = menagerie_mining::document::read_xes(&bytes)
+                .map_err(|error| Failure::host("the log cannot be read back", error))?;
+            return Ok(if is_of_objects(kind(&arguments.output)?) {
+                Self::Objects(objects, log)
+            } else {
+                Self::Document(document, log)
+            });
+        }
+        if source::is_object_log(input) {
+            let source = source::Source::of_file(input, reading)?;
+            let objects = ObjectLog::of_log(&source.log);
+            return Ok(Self::Objects(objects, source.log));
+        }
+        let document = source::document(input, reading, reading.strict)?;
+        let log = document.log(&reading.activity_key);
+        Ok(Self::Document(document, log))
+    }
+
+    fn write(&self, kind: Kind, path: &Path) -> Result<Written, anyhow::Error> {
+        let (Self::Document(_, log) | Self::Objects(_, log)) = self;
+        let mut written = Written {
+            cases: log.cases().len(),
+            events: log.events().len(),
+            left_out: 0,
+        };
+        if let Self::Document(document, _) = self {
+            written.events = document.events();
+        }
+        if kind == Kind::OcelSqlite {
+            // What a run that was killed has left.
+            let _ = std::fs::remove_file(path);
+            ocel_sqlite::write(path, &self.objects())?;
+            return Ok(written);
+        }
+        let mut sink = BufWriter::new(File::create(path)?);
+        match kind {
+            Kind::Xes => {
+                write_xes_document(&mut sink, &self.document())?;
+            }
+            Kind::XesGz => {
+                let mut encoder = GzEncoder::new(&mut sink, Compression::default());
+                write_xes_document(&mut encoder, &self.document())?;
+                encoder.finish()?;
+            }
+            Kind::Csv => written.left_out = write_csv(&mut sink, &self.document())?,
+            Kind::OcelJson => self.objects().write_json(&mut sink)?,
+            Kind::OcelXml => self.objects().write_xml(&mut sink)?,
+            Kind::OcelSqlite => {}
+        }
+        sink.flush()?;
+        Ok(written)
+    }
+
+    fn objects(&self) -> ObjectLog {
+        match self {
+            Self::Document(_, log) => ObjectLog::of_log(log),
+            Self::Objects(objects, _) => objects.clone(),
+        }
+    }
+
+    fn document(&self) -> Document {
+        match self {
+            Self::Document(document, _) => document.clone(),
+            Self::Objects(_, log) => Document::of_log(log),
+        }
+    }
+}
+
+fn is_of_objects(kind: Kind) -> bool {
+    matches!(kind, Kind::OcelJson | Kind::OcelXml | Kind::OcelSqlite)
+}
+
 fn kind(path: &Path) -> Result<Kind, Failure> {
     let name = path
         .file_name()
         .unwrap_or_default()
         .to_string_lossy()
         .to_lowercase();
-    if name.ends_with(".xes") {
-        Ok(Kind::Xes)
-    } else if name.ends_with(".xes.gz") {
-        Ok(Kind::XesGz)
-    } else if name.ends_with(".csv") {
-        Ok(Kind::Csv)
-    } else {
-        Err(Failure::usage(format!(
-            "{}: found another ending, expected .xes, .xes.gz or .csv",
+    let endings = [
+        (".xes", Kind::Xes),
+        (".xes.gz", Kind::XesGz),
+        (".csv", Kind::Csv),
+        (".jsonocel", Kind::OcelJson),
+        (".ocel.json", Kind::OcelJson),
+        (".xmlocel", Kind::OcelXml),
+        (".ocel.xml", Kind::OcelXml),
+        (".sqlite", Kind::OcelSqlite),
+    ];
+    let found = endings.iter().find(|(ending, _)| name.ends_with(ending));
+    found.map(|(_, kind)| *kind).ok_or_else(|| {
+        Failure::usage(format!(
+            "{}: found another ending, expected .xes, .xes.gz, .csv, .jsonocel, .xmlocel or .sqlite",
             path.display()
-        )))
-    }
+        ))
+    })
 }

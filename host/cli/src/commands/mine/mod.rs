@@ -14,6 +14,7 @@ mod convert;
 mod discover;
 pub(crate) mod findings;
 mod metrics;
+mod ocel_sqlite;
 mod source;
 mod table;
 mod variants;
@@ -32,7 +33,7 @@ pub(crate) async fn mine(
         MineCommand::Drift(drift) => changes::drift(settings, drift).await,
         MineCommand::Chart(chart) => chart::chart(settings, chart).await,
         MineCommand::Watch(arguments) => watch::watch(settings, arguments).await,
-        MineCommand::Convert(convert) => convert::convert(&convert),
+        MineCommand::Convert(convert) => convert::convert(settings, convert).await,
     }
 }
 

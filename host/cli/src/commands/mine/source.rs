@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use menagerie_mining::Case;
 use menagerie_mining::document::{Columns, Document, document_of_csv, read_xes};
 use menagerie_mining::log::{Log, Occurrences, Selection, Variants};
+use menagerie_mining::objects::ObjectLog;
 
 use crate::arguments::mine::{LifecycleChoice, ReadingArguments, SelectionArguments};
 use crate::commands::{export, open};
@@ -34,6 +36,9 @@ impl Source {
     }
 
     pub(super) fn of_file(path: &Path, reading: &ReadingArguments) -> Result<Self, Failure> {
+        if is_object_log(path) {
+            return Self::of_objects(path, reading);
+        }
         let document = document(path, reading, reading.strict)?;
         let log = document.log(&reading.activity_key);
         if log.events().is_empty() && document.events() > 0 {
@@ -48,21 +53,32 @@ impl Source {
     }
 
     async fn of_store(settings: &Settings, reading: &ReadingArguments) -> Result<Self, Failure> {
-        let host = open::host(settings, "mine")?;
-        let mut cases = Vec::new();
-        for key in &export::all_runs(&host).await? {
-            match export::case_of(&host, key).await {
-                Ok(case) => cases.push(case),
-                Err(failure) => eprintln!("run {key} is left out: {}", failure.message()),
-            }
-        }
-        if !reading.decisions {
-            for case in &mut cases {
-                case.events
-                    .retain(|event| !event.activity.starts_with(DECISION));
-            }
-        }
-        Self::selected(Log::of_cases(cases), reading)
+        Self::selected(Log::of_cases(runs(settings, reading).await?), reading)
+    }
+
+    /// An object-centric log as the objects of one type see it.
+    fn of_objects(path: &Path, reading: &ReadingArguments) -> Result<Self, Failure> {
+        let in_file = |problem: &dyn std::fmt::Display| {
+            Failure::usage(format!("{}: {problem}", path.display()))
+        };
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| in_file(&format!("cannot be read: {error}")))?;
+        let log = ObjectLog::from_json(&text).map_err(|error| in_file(&error))?;
+        let Some(kind) = &reading.object_type else {
+            let known: Vec<&str> = log
+                .object_types
+                .iter()
+                .map(|one| one.name.as_str())
+                .collect();
+            return Err(in_file(&format!(
+                "an object-centric log is mined as objects of one type see it: name it with --object-type, of {}",
+                known.join(", ")
+            )));
+        };
+        Self::selected(
+            log.flattened(kind).map_err(|error| in_file(&error))?,
+            reading,
+        )
     }
 
     fn selected(log: Log, reading: &ReadingArguments) -> Result<Self, Failure> {
@@ -90,6 +106,38 @@ impl Source {
     pub(super) fn variants(&self) -> Variants {
         Variants::of(&self.log, self.occurrences)
     }
+}
+
+/// The runs of the store as cases, without decisions unless they are asked for.
+pub(super) async fn runs(
+    settings: &Settings,
+    reading: &ReadingArguments,
+) -> Result<Vec<Case>, Failure> {
+    let host = open::host(settings, "mine")?;
+    let mut cases = Vec::new();
+    for key in &export::all_runs(&host).await? {
+        match export::case_of(&host, key).await {
+            Ok(case) => cases.push(case),
+            Err(failure) => eprintln!("run {key} is left out: {}", failure.message()),
+        }
+    }
+    if !reading.decisions {
+        for case in &mut cases {
+            case.events
+                .retain(|event| !event.activity.starts_with(DECISION));
+        }
+    }
+    Ok(cases)
+}
+
+/// Whether a file is an object-centric log in JSON by its name.
+pub(super) fn is_object_log(path: &Path) -> bool {
+    let name = path
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_lowercase();
+    name.ends_with(".jsonocel") || name.ends_with(".ocel.json")
 }
 
 /// The document of a file; what is unusual in it is told.
