@@ -18,6 +18,7 @@ mod progress;
 mod project;
 mod repository;
 mod standard_library;
+mod template;
 mod toolchain;
 mod world;
 
@@ -31,6 +32,7 @@ pub use progress::{Event, Progress, Silent};
 pub use project::Language;
 pub use repository::{bundled, test_guests};
 pub use standard_library::{TARGET, WAY_VARIABLE, Way};
+pub use template::{NewProject, Written, new_project};
 
 use crate::compile::Compilation;
 use crate::lock::lock;

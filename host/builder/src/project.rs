@@ -208,28 +208,32 @@ impl Project {
 }
 
 fn check(named: &Named, settings: &Settings) -> Result<(), String> {
-    let plain = |text: &str| {
-        let mut bytes = text.bytes();
-        bytes.next().is_some_and(|first| first.is_ascii_lowercase())
-            && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
-    };
-    if !plain(&named.name) {
-        return Err(format!(
-            "the name is `{}`; expected lower-case letters, digits and hyphens, a letter first",
-            named.name
-        ));
-    }
-    one_of("kind", &settings.kind, &KINDS)?;
+    check_words(&named.name, &settings.kind, &settings.grants)?;
     for export in &settings.exports {
         one_of("exports", export, &MORE_EXPORTS)?;
-    }
-    for grant in &settings.grants {
-        one_of("grants", grant, &GRANTS)?;
     }
     for schema in settings.schemas.keys() {
         one_of("schemas", schema, &["config", "input", "output"])?;
     }
     Ok(())
+}
+
+/// Whether a plugin may be called so, and be of that kind, and ask for that.
+pub(crate) fn check_words(name: &str, kind: &str, grants: &[String]) -> Result<(), String> {
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let begins = name
+        .bytes()
+        .next()
+        .is_some_and(|first| first.is_ascii_lowercase());
+    if !begins || !name.bytes().all(plain) {
+        return Err(format!(
+            "the name is `{name}`; expected lower-case letters, digits and hyphens, a letter first"
+        ));
+    }
+    one_of("kind", kind, &KINDS)?;
+    grants
+        .iter()
+        .try_for_each(|grant| one_of("grants", grant, &GRANTS))
 }
 
 fn one_of(what: &str, found: &str, expected: &[&str]) -> Result<(), String> {

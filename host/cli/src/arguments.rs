@@ -96,6 +96,8 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Print the JSON Schema of flow files
     Schema,
+    /// Write the project of a new plugin, which builds and passes its tests
+    New(NewArguments),
     /// Build the plugins of a folder
     Build(BuildArguments),
     /// Show what a component is, without running it
@@ -140,7 +142,7 @@ impl Command {
             Self::Inspect(inspect) => inspect.json,
             Self::Config(config) => config.json,
             Self::Doctor(doctor) => doctor.json,
-            Self::Export(_) | Self::Schema => false,
+            Self::Export(_) | Self::New(_) | Self::Schema => false,
         }
     }
 }
@@ -437,6 +439,71 @@ pub(crate) struct CheckArguments {
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum NewKind {
+    /// Works on tasks
+    Agent,
+    /// Decides what a pipeline does next
+    Strategy,
+    /// Decides what a group of pipelines does next
+    GroupStrategy,
+    /// Joins results
+    Aggregator,
+    /// Decides between results
+    Arbiter,
+}
+
+impl NewKind {
+    pub(crate) fn token(self) -> &'static str {
+        match self {
+            Self::Agent => "agent",
+            Self::Strategy => "strategy",
+            Self::GroupStrategy => "group-strategy",
+            Self::Aggregator => "aggregator",
+            Self::Arbiter => "arbiter",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum NewLanguage {
+    /// Rust
+    Rust,
+    /// Python
+    Python,
+    /// JavaScript
+    Js,
+    /// TypeScript
+    Ts,
+}
+
+impl NewLanguage {
+    pub(crate) fn written(self) -> menagerie_builder::Written {
+        use menagerie_builder::Written;
+        match self {
+            Self::Rust => Written::Rust,
+            Self::Python => Written::Python,
+            Self::Js => Written::JavaScript,
+            Self::Ts => Written::TypeScript,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NewArguments {
+    /// What the plugin is for
+    #[arg(value_enum)]
+    pub(crate) kind: NewKind,
+    /// Its name, and that of its folder
+    pub(crate) name: String,
+    /// The language
+    #[arg(long, value_enum, default_value = "rust")]
+    pub(crate) lang: NewLanguage,
+    /// Grants that it asks for, such as `http`
+    #[arg(long, value_name = "GRANT", value_delimiter = ',')]
+    pub(crate) with: Vec<String>,
 }
 
 #[derive(Debug, Args)]

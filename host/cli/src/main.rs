@@ -86,6 +86,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Mine(mine) => commands::mine::mine(&settings, *mine).await,
         Command::Check(check) => commands::check::check(&settings, check).await,
         Command::Schema => commands::check::schema(),
+        Command::New(new) => commands::new::new(&new),
         Command::Build(build) => commands::build::build(build).await,
         Command::Inspect(inspect) => commands::inspect::inspect(&inspect),
         Command::Backup(backup) => commands::backup::backup(&settings, &backup),

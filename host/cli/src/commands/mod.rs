@@ -15,6 +15,7 @@ pub(crate) mod follow;
 pub(crate) mod fork;
 pub(crate) mod inspect;
 pub(crate) mod mine;
+pub(crate) mod new;
 pub(crate) mod open;
 pub(crate) mod replay;
 pub(crate) mod resume;
