@@ -24,7 +24,9 @@ mod program;
 mod promises;
 mod replay;
 mod review;
+mod running;
 mod serve;
+mod serve_troubles;
 mod workspace;
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::{Value, json};
@@ -381,37 +381,77 @@ fn a_call_that_waits_for_its_answer_does_not_count_against_the_runs_width() {
     );
 }
 
+/// A host that has a request in flight, and was told to stop.
+struct Stopping {
+    world: World,
+    serve: Child,
+    said: BufReader<ChildStdout>,
+}
+
+impl Stopping {
+    fn new() -> Stopping {
+        let world = World::new("method = \"POST\"");
+        let mut begin = world.begin("POST", "/slow");
+        ended(begin.arg("--detach")).expect(0);
+        let mut serve = world.command();
+        let serve = serve.args(["serve", "--json"]).stdout(Stdio::piped());
+        let mut serve = serve.spawn().unwrap();
+        world.server.wait_for(1);
+        let said = BufReader::new(serve.stdout.take().unwrap());
+        let mut stopping = Stopping { world, serve, said };
+        stopping.signal();
+        let mut line = String::new();
+        while !line.contains(r#""event":"stopping""#) {
+            line.clear();
+            let read = stopping.said.read_line(&mut line).unwrap();
+            assert!(read > 0, "it ended by itself");
+        }
+        stopping
+    }
+
+    fn signal(&self) {
+        let pid = self.serve.id().to_string();
+        let told = Command::new("kill").args(["-s", "TERM", &pid]).status();
+        assert!(told.unwrap().success());
+    }
+
+    /// Its exit code, when it has ended.
+    fn ended(&mut self) -> Option<i32> {
+        let mut rest = String::new();
+        self.said.read_to_string(&mut rest).unwrap();
+        self.serve.wait().unwrap().code()
+    }
+}
+
 #[test]
 fn a_request_in_flight_is_given_a_while_to_be_answered_before_its_run_is_parked() {
-    let world = World::new("method = \"POST\"");
-    let mut begin = world.begin("POST", "/slow");
-    ended(begin.arg("--detach")).expect(0);
-    let mut serve = world.command();
-    let mut serve = serve
-        .args(["serve", "--json"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    world.server.wait_for(1);
-    let pid = serve.id().to_string();
-    let told = Command::new("kill").args(["-s", "TERM", &pid]).status();
-    assert!(told.unwrap().success());
-    let mut said = BufReader::new(serve.stdout.take().unwrap());
-    let mut line = String::new();
-    while !line.contains(r#""event":"stopping""#) {
-        line.clear();
-        assert!(said.read_line(&mut line).unwrap() > 0, "it ended by itself");
-    }
-    world.server.release();
-    let mut rest = String::new();
-    said.read_to_string(&mut rest).unwrap();
-    assert!(serve.wait().unwrap().success(), "{rest}");
+    let mut stopping = Stopping::new();
+    stopping.world.server.release();
+    assert_eq!(stopping.ended(), Some(0));
     // Whether the rest of the call was made before the host ended or after it: the answer counts.
+    let world = &stopping.world;
     world.resume().expect(0);
     let step = world.step_ended();
     let answer = &step["result"]["completed"]["output"]["inline"]["answers"][0];
     assert_eq!(answer["body"], "at last", "{step}");
     assert_eq!(world.server.seen().len(), 1, "it was sent once");
+}
+
+#[test]
+fn a_second_signal_ends_the_host_at_once_and_is_as_safe_as_a_kill() {
+    let mut stopping = Stopping::new();
+    // The request is never answered: the host would wait for it a while.
+    stopping.signal();
+    assert_eq!(stopping.ended(), Some(130));
+    let world = &stopping.world;
+    let listed = ended(world.command().args(["show", "fetched", "--json"])).expect(0);
+    assert_eq!(listed.json()["status"], "running", "it had no time to park");
+    world.resume().expect(3);
+    assert_eq!(
+        world.server.seen().len(),
+        1,
+        "a bare POST is not sent again"
+    );
 }
 
 #[test]

@@ -68,12 +68,13 @@ const NAMES: [&str; 8] = [
     "suspend_after",
 ];
 /// Variables of the environment that are no settings, and are known all the same.
-const OTHER_VARIABLES: [&str; 5] = [
+const OTHER_VARIABLES: [&str; 6] = [
     "MENAGERIE_CONFIG",
     "MENAGERIE_WASM_STD",
     "MENAGERIE_LOG",
     "MENAGERIE_CRASH_AT",
     "MENAGERIE_TEST_ENTRIES",
+    "MENAGERIE_TEST_NO_SOCKETS",
 ];
 
 impl Settings {
