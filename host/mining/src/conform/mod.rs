@@ -12,6 +12,7 @@ mod prefix;
 mod replay;
 mod search;
 mod sets;
+mod soundness;
 mod states;
 
 pub use align::{Aligner, Alignment, AlignmentSummary, Alignments, Move, align};
@@ -19,4 +20,5 @@ pub use diagnose::{ActivityDiagnosis, diagnose};
 pub use precision::{Precision, Unknown, precision};
 pub use prefix::{Prefix, PrefixChecker};
 pub use replay::{Replay, ReplaySummary, TokenCounts, replay};
+pub use soundness::{Unsound, soundness};
 pub use states::{MOST_STATES, NetError};

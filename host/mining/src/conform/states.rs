@@ -268,7 +268,7 @@ impl States {
 }
 
 /// All markings from the initial one, numbered in the order of their discovery, and all steps.
-fn explore(
+pub(super) fn explore(
     net: &PetriNet,
     most: usize,
 ) -> Result<(FxHashMap<Marking, State>, Vec<Step>), NetError> {
@@ -368,7 +368,11 @@ fn sorted(steps: &[Step], count: usize, key: impl Fn(&Step) -> State) -> Index {
     Index { order, starts }
 }
 
-/// The states from which a final one can be reached.
+/// The states from which one of some others can be reached.
+pub(super) fn reaching(steps: &[Step], others: &[State], count: usize) -> Vec<bool> {
+    alive(steps, &sorted(steps, count, |step| step.to), others, count)
+}
+
 fn alive(steps: &[Step], back: &Index, finals: &[State], count: usize) -> Vec<bool> {
     let mut alive = vec![false; count];
     let mut pending: Vec<State> = finals.to_vec();

@@ -53,6 +53,13 @@ impl PetriNet {
                 };
                 let leaves_only_here = !others().any(|other| holds(&other.inputs, from));
                 let enters_only_here = !others().any(|other| holds(&other.outputs, to));
+                // A case begins where nothing comes back to and ends where nothing leaves from, as in every
+                // workflow net.
+                let begins = holds(&self.initial, from);
+                let ends = is_final(to);
+                if (begins && (ends || !enters_only_here)) || (ends && !leaves_only_here) {
+                    return None;
+                }
                 if from == to || (leaves_only_here && !is_final(from)) {
                     Some((index, from, to))
                 } else if enters_only_here && !holds(&self.initial, to) && !is_final(from) {
