@@ -8,6 +8,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::outside_calls::licence;
 use crate::program::{CLEAN_LOCK, Ended, GIT_LOCK, Place, ended, review, review_by_rules};
 
 /// Another program's hand in the store: Python's own SQLite, behind the host's back.
@@ -294,5 +295,42 @@ fn a_read_only_folder_is_named_and_untouched() {
     mode(&database(&place), 0o644);
     assert_eq!(std::fs::read(database(&place)).unwrap(), before);
     place.run(["show", "before"]).expect(0);
+    place.run(["doctor", "--store"]).expect(0);
+}
+
+#[test]
+fn a_damaged_snapshot_is_no_loss() {
+    let place = Place::new();
+    // Some hundred attempts: enough events for a snapshot, and the run is cut off before its end.
+    let agent = |name: &str| {
+        format!(
+            "[agents.{name}]\nplugin = \"patient\"\nconfig = {{ failures = 100, retry_after_ms = 0 }}
+retry = {{ max = 100, base = \"1ms\", max_delay = \"1ms\" }}\n"
+        )
+    };
+    let agents: String = ["a", "b", "c", "d", "e", "f", "g"].map(agent).concat();
+    let patient = format!("name = \"tiny\"\n{agents}[strategy]\nplugin = \"sequence\"\n");
+    place.write("licence", &licence());
+    let mut cut_off = place.run_of(&patient, "one", &[]);
+    cut_off.env("MENAGERIE_LICENCE", place.path("licence"));
+    let killed = ended(cut_off.env("MENAGERIE_CRASH_AT", "after-commit:1300"));
+    assert_eq!(killed.code, None, "{}", killed.stderr);
+    let events = || place.run(["events", "one", "--json"]).expect(0).stdout;
+    let before = events();
+    tamper(
+        &place,
+        "assert db.execute('select count(*) from snapshots').fetchone()[0] > 0
+db.execute(\"update snapshots set body = x'00'\")",
+    );
+    place.run(["show", "one"]).expect(0);
+    assert_eq!(events(), before, "the events are all there");
+    let resumed = ended(place.menagerie().args(["resume", "one", "--json"])).expect(0);
+    assert_eq!(
+        resumed.json()["result"]["attempt"],
+        101,
+        "{}",
+        resumed.stdout
+    );
+    assert!(events().starts_with(&before), "nothing was done again");
     place.run(["doctor", "--store"]).expect(0);
 }

@@ -27,7 +27,7 @@ fn guest(name: &str) -> PathBuf {
 }
 
 /// A licence with everything that grants need.
-fn licence() -> String {
+pub(crate) fn licence() -> String {
     let terms = json!({
         "tier": "professional", "holder": "tests", "not_before": 0, "expires": 4_102_444_800_u64,
     });

@@ -107,7 +107,7 @@ fn facts([ready, queued, started, finished]: [i64; 4]) -> Value {
     })
 }
 
-fn decided(at: i64, decision: u32, plan: Value, call: [i64; 4]) -> Recorded {
+fn decided(at: i64, decision: u32, plan: &Value, call: [i64; 4]) -> Recorded {
     let mut answer = json!({
         "start": [], "wake": "all_finished", "wake_on_failure": false, "reason": "", "confidence": 1.0,
         "metadata": {"inline": {}},
@@ -121,7 +121,7 @@ fn decided(at: i64, decision: u32, plan: Value, call: [i64; 4]) -> Recorded {
     event(at, &format!("call:decision-{decision}.1.1"), fields)
 }
 
-fn ended(at: i64, step: u32, id: &str, result: Value, call: [i64; 4]) -> Recorded {
+fn ended(at: i64, step: u32, id: &str, result: &Value, call: [i64; 4]) -> Recorded {
     let mut fields = json!({
         "type": "step_ended", "step": step, "id": id, "agent": id, "kind": "route", "attempt": 1,
         "execution": 1, "result": result, "call": facts(call),
@@ -172,21 +172,21 @@ fn eventful() -> Timeline {
     Timeline::of(&[
         event(0, "start", started),
         requested(0, 1, "start"),
-        decided(10, 1, plan, [0, 1, 2, 9]),
+        decided(10, 1, &plan, [0, 1, 2, 9]),
         // The number of a step comes after those of what it waits for.
-        ended(20, 2, "asks", failed, [10, 10, 10, 20]),
+        ended(20, 2, "asks", &failed, [10, 10, 10, 20]),
         event(20, "call:step-2.1.1", escalated),
         // The host is killed with `cut` in hand, and the next one comes at 100.
         reissued(1),
-        ended(152, 1, "cut", completed.clone(), [10, 100, 130, 150]),
-        ended(160, 3, "late", completed, [152, 153, 153, 160]),
+        ended(152, 1, "cut", &completed, [10, 100, 130, 150]),
+        ended(160, 3, "late", &completed, [152, 153, 153, 160]),
         event(200, "inbox:wish", answered),
         requested(200, 2, "wake"),
         // Nobody has the run until 5 200.
         decided(
             5_300,
             2,
-            json!({"end": {"status": "completed", "reason": ""}}),
+            &json!({"end": {"status": "completed", "reason": ""}}),
             [200, 5_200, 5_210, 5_300],
         ),
         event(
