@@ -172,6 +172,32 @@ fn conformance(name: &str, net: &PetriNet, variants: &Variants) {
         deviations
     });
     println!("{deviations} deviations in {events} events");
+    live_latency(net, variants);
+}
+
+/// How long the slowest events take where no case had them before, which is when there is most to do.
+fn live_latency(net: &PetriNet, variants: &Variants) {
+    let mut checker = PrefixChecker::new(net).expect("it was made before");
+    let mut took = Vec::new();
+    for variant in &variants.list {
+        let mut case = checker.begin();
+        for activity in &variant.path {
+            let began = Instant::now();
+            black_box(checker.observe(&mut case, variants.name(*activity)));
+            took.push(began.elapsed());
+        }
+    }
+    took.sort_unstable();
+    let at = |share: usize| {
+        took.get(took.len() * share / 100)
+            .copied()
+            .unwrap_or_default()
+    };
+    println!(
+        "live conformance, an event: {:?} half, {:?} 99 of 100",
+        at(50),
+        at(99)
+    );
 }
 
 fn measure<T>(name: &str, mut work: impl FnMut() -> T) -> T {

@@ -1,7 +1,9 @@
 //! Nets with more markings than can be listed: answers are exact, or an error, within bounds.
 #![allow(clippy::unwrap_used, missing_docs, reason = "a failed test may panic")]
 
-use menagerie_mining::conform::{Aligner, Move, NetError, Unknown, align, precision, replay};
+use menagerie_mining::conform::{
+    Aligner, Move, NetError, PrefixChecker, Unknown, align, precision, replay,
+};
 use menagerie_mining::discover::{Operator, Tree};
 use menagerie_mining::log::Variants;
 use menagerie_mining::net::PetriNet;
@@ -55,6 +57,16 @@ fn the_precision_of_thirty_activities_side_by_side_is_exact() {
     // Each may happen at any time, and one of them does.
     let found = precision(&net, &variants, Unknown::NotAccepted).unwrap();
     assert_eq!((found.allowed, found.escaping), (7 * 30 * 30, 7 * 30 * 29));
+}
+
+#[test]
+fn a_net_that_is_too_large_to_answer_at_once_is_not_watched() {
+    assert!(PrefixChecker::new(&wide(5).0).is_ok());
+    let error = PrefixChecker::new(&wide(12).0).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the net has more than 8192 reachable markings"
+    );
 }
 
 #[test]

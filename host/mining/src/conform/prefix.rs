@@ -3,11 +3,15 @@
 use rustc_hash::FxHashMap;
 
 use super::costs::{self, Cost, Row, Scratch};
-use super::states::{MOST_STATES, NetError, States};
+use super::states::{NetError, States};
 use crate::net::PetriNet;
 
 /// The most beginnings that are remembered for all cases together.
 const MOST_KNOWN: usize = 1 << 14;
+
+/// The most markings of a net: an event that no other case had yet costs as much work as there are markings, and
+/// this many are looked at in less than 100 µs.
+const MOST_MARKINGS: usize = 1 << 13;
 
 /// A case under way. Cheap to make and to keep.
 #[derive(Debug, Clone)]
@@ -53,9 +57,9 @@ impl PrefixChecker {
     /// Explores the net.
     ///
     /// # Errors
-    /// As [`Aligner::new`](super::Aligner::new).
+    /// As [`Aligner::new`](super::Aligner::new); a net is too large sooner, so that each event is answered at once.
     pub fn new(net: &PetriNet) -> Result<Self, NetError> {
-        let states = States::of(net, MOST_STATES)?;
+        let states = States::of(net, MOST_MARKINGS)?;
         let mut scratch = Scratch::default();
         let row = costs::first(&states, &mut scratch);
         let cost = cheapest(&row);
