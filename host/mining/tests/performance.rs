@@ -111,6 +111,31 @@ fn the_parts_of_a_cases_time_add_up() {
 }
 
 #[test]
+fn a_wait_for_a_person_counts_though_its_work_is_told_apart() {
+    // As a host writes it: the attempt ended, the step waits under a name of its own.
+    let log = log(&[
+        (0, "review", Some("step-1.1"), Start, 1),
+        (2, "review", Some("step-1.1"), AteAbort, 1),
+        (2, "review", Some("step-1"), Suspend, 1),
+        (9, "review", Some("step-1"), Resume, 1),
+        (9, "close", Some("step-2.1"), Start, 1),
+        (10, "close", Some("step-2.1"), Complete, 1),
+    ]);
+    let figures = Performance::of(&log);
+    let time = figures.time_ms.unwrap();
+    assert_eq!(
+        (time.service, time.suspended, time.idle),
+        (3000.0, 7000.0, 0.0)
+    );
+    let review = figures
+        .activities
+        .iter()
+        .find(|one| one.name == "review")
+        .unwrap();
+    assert_eq!(review.waiting.unwrap().total_ms, 7000.0);
+}
+
+#[test]
 fn whoever_makes_others_wait_is_the_bottleneck_and_not_who_is_slow() {
     // `slow` takes long and nobody waits for it; `join` was asked for early and waits for `late`.
     let log = log(&[

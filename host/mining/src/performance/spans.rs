@@ -53,11 +53,14 @@ pub(super) fn parts(steps: &[Step], began: Moment, ended: Moment) -> Parts {
         if let (Some(scheduled), Some(started)) = (step.scheduled, step.started.or(step.ended)) {
             span(3, scheduled, started);
         }
+        // What stands still without ever having begun, as far as the log says, stands still all the same.
+        for (suspended, resumed) in &step.suspensions {
+            span(1, *suspended, *resumed);
+        }
         if let Some(started) = step.started {
             let mut from = started;
             for (suspended, resumed) in &step.suspensions {
                 span(0, from, *suspended);
-                span(1, *suspended, *resumed);
                 from = *resumed;
             }
             span(0, from, step.ended.unwrap_or(ended));

@@ -125,7 +125,10 @@ pub fn steps(events: &[Event]) -> Vec<Step> {
         let found = match lifecycle {
             Lifecycle::Schedule => None,
             Lifecycle::Assign | Lifecycle::Start => find(false),
-            Lifecycle::Suspend | Lifecycle::Resume => find(true),
+            Lifecycle::Suspend => find(true),
+            Lifecycle::Resume => open
+                .iter()
+                .position(|step| steps[*step].suspended_at.is_some()),
             _ => find(true).or_else(|| find(false)),
         };
         let found = found.unwrap_or_else(|| {
