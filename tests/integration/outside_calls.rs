@@ -212,6 +212,61 @@ fn a_person_answers_for_a_post_of_which_nobody_knows_what_came() {
 }
 
 #[test]
+fn a_call_of_the_outside_is_an_event_of_the_process() {
+    let world = World::new("method = \"POST\"");
+    let mut first = world.begin("POST", "/thing");
+    ended(first.env("MENAGERIE_CRASH_AT", "after-effect:1"));
+    world.resume().expect(3);
+    ended(
+        world
+            .command()
+            .args(["answer", "fetched", "retry", "--json"]),
+    )
+    .expect(0);
+    let exported = ended(
+        world
+            .command()
+            .args(["export", "fetched", "--format", "jsonl"]),
+    )
+    .expect(0)
+    .stdout;
+    let calls: Vec<(Value, Value)> = exported
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|event| event["activity"] == "call:http")
+        .map(|event| {
+            (
+                event["lifecycle"].clone(),
+                event["attributes"]["effect"].clone(),
+            )
+        })
+        .collect();
+    let told: Vec<(&str, &str)> = calls
+        .iter()
+        .map(|(lifecycle, effect)| (lifecycle.as_str().unwrap(), effect.as_str().unwrap()))
+        .collect();
+    // The one whose answer nobody knows ends with its attempt; the other is answered.
+    let expected =
+        ["start", "ate_abort", "start", "complete"].map(|lifecycle| (lifecycle, "at-most-once"));
+    assert_eq!(told, expected, "{exported}");
+    let steps = ended(world.command().args(["mine", "variants", "--json"]))
+        .expect(0)
+        .json();
+    assert_eq!(steps["variants"][0]["activities"], json!(["fetch"]));
+    let with_calls = ended(
+        world
+            .command()
+            .args(["mine", "variants", "--calls", "--json"]),
+    )
+    .expect(0)
+    .json();
+    assert_eq!(
+        with_calls["variants"][0]["activities"],
+        json!(["call:http", "fetch"])
+    );
+}
+
+#[test]
 fn a_grant_that_reaches_outside_takes_a_licence_and_the_secrets_that_it_names() {
     let world = World::new("secrets = { authorization = \"the-token\" }");
     let without = ended(world.place.command().arg("check").arg(&world.flow));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use menagerie_journal::{Journal, RunKey, RunRow};
+use menagerie_journal::{CallRow, Journal, RunKey, RunRow};
 use menagerie_mining::{AttributeValue, Case, CaseState, Lifecycle, ProcessEvent};
 use menagerie_orchestration::event::{Answer, CallFacts, Event, Recorded, StepResult};
 
@@ -30,6 +30,58 @@ impl PluginNames {
         }
         Ok(Self(names))
     }
+}
+
+/// What the activities of host calls begin with.
+pub(crate) const CALL: &str = "call:";
+
+/// The calls of the outside that an attempt has made.
+pub(crate) struct CallsOf<'event> {
+    /// The agent.
+    pub(crate) agent: &'event str,
+    /// The step's number and id.
+    pub(crate) step: (u32, &'event str),
+    /// The attempt.
+    pub(crate) attempt: u32,
+    /// When it ended.
+    pub(crate) finished_ms: i64,
+    /// The calls by ordinal.
+    pub(crate) rows: Vec<CallRow>,
+}
+
+/// Host calls as events of a case: from their intent to their recorded answer, or to the end of an attempt that was cut
+/// off before it.
+pub(crate) fn add_calls(case: &mut Case<Vec<ProcessEvent>>, group: &str, calls: &CallsOf<'_>) {
+    let (number, id) = calls.step;
+    let at = |at_ms: u64| i64::try_from(at_ms).unwrap_or(i64::MAX);
+    for row in &calls.rows {
+        let ordinal = row.call.ordinal;
+        let (end, ended) = match &row.answer {
+            Some(answer) => (Lifecycle::Complete, at(answer.at_ms)),
+            None => (Lifecycle::AteAbort, calls.finished_ms),
+        };
+        let instance = format!("step-{number}.{}/call-{ordinal}", calls.attempt);
+        let began = at(row.intended_at_ms).min(ended);
+        for (part, (lifecycle, at_ms)) in [(Lifecycle::Start, began), (end, ended)]
+            .into_iter()
+            .enumerate()
+        {
+            let event_id = format!("{}-{instance}-{part}", case.id);
+            let activity = format!("{CALL}http");
+            let mut event =
+                ProcessEvent::new(event_id, &case.id, activity, &instance, lifecycle, at_ms);
+            event.resource = Some(calls.agent.to_owned());
+            event.group = Some(group.to_owned());
+            event.attempt = row.execution.max(1);
+            for (key, value) in [("effect", row.effect.as_str()), ("step", id)] {
+                event
+                    .attributes
+                    .insert(key.to_owned(), AttributeValue::String(value.to_owned()));
+            }
+            case.events.push(event);
+        }
+    }
+    case.events.sort_by_key(|event| event.at_ms);
 }
 
 /// A run as a case.

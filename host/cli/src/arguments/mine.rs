@@ -70,6 +70,9 @@ pub(crate) struct ReadingArguments {
     /// Decisions of strategies as activities, too, where the runs of the store are mined
     #[arg(long)]
     pub(crate) decisions: bool,
+    /// Calls of the outside as activities, too, where the runs of the store are mined
+    #[arg(long)]
+    pub(crate) calls: bool,
     /// The column of a table that names the case
     #[arg(long, value_name = "COLUMN")]
     pub(crate) case_column: Option<String>,

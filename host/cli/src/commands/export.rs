@@ -7,11 +7,13 @@ use std::process::ExitCode;
 
 use menagerie_journal::{Page, RunFilter, RunKey};
 use menagerie_mining::{Case, LogHead, ProcessEvent, write_jsonl, write_xes};
+use menagerie_orchestration::command::call_log_name;
+use menagerie_orchestration::event::{CallOf, Event};
 
 use crate::arguments::{ExportArguments, ExportFormat};
 use crate::commands::open;
 use crate::failure::{Failure, WRONG_USE};
-use crate::mining_events::{self, PluginNames};
+use crate::mining_events::{self, CallsOf, PluginNames};
 use crate::output::StandardOutput;
 use crate::settings::Settings;
 
@@ -58,7 +60,34 @@ pub(crate) async fn case_of(
     let row = host.journal().run(key).await?;
     let events = host.events(key, 0, usize::MAX).await?;
     let names = PluginNames::of(&**host.journal(), key).await?;
-    Ok(mining_events::case(&row, &events, &names))
+    let mut case = mining_events::case(&row, &events, &names);
+    for (_, recorded) in &events {
+        let Event::StepEnded {
+            step,
+            id,
+            agent,
+            attempt,
+            call,
+            ..
+        } = &recorded.event
+        else {
+            continue;
+        };
+        if call.host_calls == 0 {
+            continue;
+        }
+        let name = call_log_name(CallOf::Step(*step), id);
+        let rows = host.journal().calls(key, &name, *attempt).await?;
+        let calls = CallsOf {
+            agent,
+            step: (step.0, id),
+            attempt: *attempt,
+            finished_ms: call.finished.0,
+            rows,
+        };
+        mining_events::add_calls(&mut case, &row.flow, &calls);
+    }
+    Ok(case)
 }
 
 /// One run as a file that stands for itself.

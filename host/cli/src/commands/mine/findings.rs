@@ -6,6 +6,7 @@ use menagerie_mining::findings::{Finding, findings};
 use menagerie_mining::log::Log;
 use menagerie_orchestration::flow::Flow;
 
+use crate::arguments::mine::ReadingArguments;
 use crate::commands::export;
 use crate::failure::Failure;
 use crate::terminal::text::duration_ms;
@@ -29,7 +30,7 @@ pub(crate) async fn of_run(
     }
     let mut case = export::case_of(host, key).await?;
     case.events
-        .retain(|event| !event.activity.starts_with(super::source::DECISION));
+        .retain(|event| super::source::is_wanted(event, &ReadingArguments::default()));
     let log = Log::of_cases([case]);
     let filter = RunFilter {
         flow: Some(row.flow.clone()),

@@ -2,19 +2,20 @@
 
 use std::path::Path;
 
-use menagerie_mining::Case;
 use menagerie_mining::document::{Columns, Document, document_of_csv, read_xes};
 use menagerie_mining::log::{Log, Occurrences, Selection, Variants};
 use menagerie_mining::objects::ObjectLog;
+use menagerie_mining::{Case, ProcessEvent};
 
 use crate::arguments::mine::{LifecycleChoice, ReadingArguments, SelectionArguments};
 use crate::commands::{export, open};
 use crate::failure::Failure;
+use crate::mining_events::CALL;
 use crate::settings::Settings;
 use crate::terminal::text::safe_line;
 
 /// What the activities of decisions begin with.
-pub(super) const DECISION: &str = "decision:";
+const DECISION: &str = "decision:";
 
 /// A log that was read and reduced to what was asked for.
 pub(super) struct Source {
@@ -121,13 +122,17 @@ pub(super) async fn runs(
             Err(failure) => eprintln!("run {key} is left out: {}", failure.message()),
         }
     }
-    if !reading.decisions {
-        for case in &mut cases {
-            case.events
-                .retain(|event| !event.activity.starts_with(DECISION));
-        }
+    for case in &mut cases {
+        case.events.retain(|event| is_wanted(event, reading));
     }
     Ok(cases)
+}
+
+/// Whether an event of a run is one of those that are mined: steps always, decisions and host calls where asked for.
+pub(super) fn is_wanted(event: &ProcessEvent, reading: &ReadingArguments) -> bool {
+    let is_decision = event.activity.starts_with(DECISION);
+    let is_call = event.activity.starts_with(CALL);
+    (reading.decisions || !is_decision) && (reading.calls || !is_call)
 }
 
 /// Whether a file is an object-centric log in JSON by its name.

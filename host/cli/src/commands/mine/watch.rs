@@ -15,7 +15,7 @@ use menagerie_mining::performance::Performance;
 use menagerie_mining::{Case, Lifecycle, ProcessEvent};
 use serde_json::{Value, json};
 
-use super::source::{DECISION, Source};
+use super::source::{Source, is_wanted};
 use super::table;
 use crate::arguments::mine::WatchArguments;
 use crate::commands::follow::Commits;
@@ -122,7 +122,7 @@ impl<'a> Watched<'a> {
             // One that cannot be read now may be later; the others are told.
             if let Ok(mut case) = export::case_of(host, &row.key).await {
                 case.events
-                    .retain(|event| !event.activity.starts_with(DECISION));
+                    .retain(|event| is_wanted(event, &self.arguments.reading));
                 self.cases.insert(row.key.clone(), (row.next_seq, case));
                 changed = true;
             }
