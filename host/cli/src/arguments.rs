@@ -100,6 +100,8 @@ pub(crate) enum Command {
     New(NewArguments),
     /// Build the plugins of a folder
     Build(BuildArguments),
+    /// Build a plugin and test it: its own cases in tests/*.toml, then hostile inputs
+    Test(TestArguments),
     /// Show what a component is, without running it
     Inspect(InspectArguments),
     /// Copy the whole store into one file, while runs go on
@@ -139,6 +141,7 @@ impl Command {
             Self::Mine(mine) => mine.command.answers_json(),
             Self::Check(check) => check.json,
             Self::Build(build) => build.json,
+            Self::Test(test) => test.json,
             Self::Inspect(inspect) => inspect.json,
             Self::Config(config) => config.json,
             Self::Doctor(doctor) => doctor.json,
@@ -517,6 +520,24 @@ pub(crate) struct BuildArguments {
     #[arg(long)]
     pub(crate) offline: bool,
     /// Print a JSON list
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 all passed, 1 some failed, 2 wrong use, or it does not build.\nNothing outside is asked. A failure is kept in target/failed-cases, to be made again with --replay."
+)]
+pub(crate) struct TestArguments {
+    /// The folder of a plugin
+    pub(crate) dir: PathBuf,
+    /// Only make this failed call again
+    #[arg(long, value_name = "FILE")]
+    pub(crate) replay: Option<PathBuf>,
+    /// Download nothing
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
 }

@@ -14,6 +14,7 @@ mod plugins;
 mod secrets;
 mod settings;
 mod terminal;
+mod testing;
 mod timeline;
 
 use std::process::ExitCode;
@@ -86,6 +87,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Mine(mine) => commands::mine::mine(&settings, *mine).await,
         Command::Check(check) => commands::check::check(&settings, check).await,
         Command::Schema => commands::check::schema(),
+        Command::Test(test) => commands::test::test(&settings, test).await,
         Command::New(new) => commands::new::new(&new),
         Command::Build(build) => commands::build::build(build).await,
         Command::Inspect(inspect) => commands::inspect::inspect(&inspect),

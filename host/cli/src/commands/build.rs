@@ -12,22 +12,7 @@ use crate::terminal::build_view::BuildView;
 
 pub(crate) async fn build(arguments: BuildArguments) -> Result<ExitCode, Failure> {
     let json = arguments.json;
-    if menagerie_builder::Language::of(&arguments.dir).is_none() {
-        let dir = arguments.dir;
-        return Err(Failure::usage(BuildError::NoProject { dir }.to_string()));
-    }
-    let built = blocking(move || {
-        let builder = Builder::new(BuilderOptions {
-            components_dir: arguments.output.clone(),
-            offline: arguments.offline,
-            ..BuilderOptions::default()
-        });
-        let mut view = BuildView::start();
-        let built = builder.build_project(&arguments.dir, &mut view);
-        view.finish();
-        built
-    })
-    .await?;
+    let built = built_in(arguments.dir, arguments.output, arguments.offline).await?;
     if json {
         let list: Vec<Value> = built.iter().map(as_json).collect();
         println!("{}", Value::Array(list));
@@ -43,6 +28,29 @@ pub(crate) async fn build(arguments: BuildArguments) -> Result<ExitCode, Failure
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Builds the project of a folder, in whatever language it is.
+pub(crate) async fn built_in(
+    dir: PathBuf,
+    components_dir: Option<PathBuf>,
+    offline: bool,
+) -> Result<Vec<Built>, Failure> {
+    if menagerie_builder::Language::of(&dir).is_none() {
+        return Err(Failure::usage(BuildError::NoProject { dir }.to_string()));
+    }
+    blocking(move || {
+        let builder = Builder::new(BuilderOptions {
+            components_dir,
+            offline,
+            ..BuilderOptions::default()
+        });
+        let mut view = BuildView::start();
+        let built = builder.build_project(&dir, &mut view);
+        view.finish();
+        built
+    })
+    .await
 }
 
 fn as_json(built: &Built) -> Value {

@@ -24,4 +24,5 @@ pub(crate) mod runs;
 pub(crate) mod serve;
 pub(crate) mod show;
 pub(crate) mod steer;
+pub(crate) mod test;
 pub(crate) mod vacuum;

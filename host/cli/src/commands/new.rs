@@ -24,6 +24,6 @@ pub(crate) fn new(arguments: &NewArguments) -> Result<ExitCode, Failure> {
         println!("{}", file.display());
     }
     let name = &arguments.name;
-    println!("next: menagerie build {name}");
+    println!("next: menagerie test {name}, menagerie build {name}");
     Ok(ExitCode::SUCCESS)
 }
