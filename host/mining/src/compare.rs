@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::log::{Log, Occurrences};
@@ -12,7 +13,7 @@ use crate::statistics::{fisher, holm, mann_whitney};
 const LEVEL: f64 = 0.05;
 
 /// A comparison of two logs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Comparison {
     /// Cases of the one.
     pub cases_before: u64,
@@ -23,7 +24,7 @@ pub struct Comparison {
 }
 
 /// What is compared.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Measure {
     /// The share of cases with an activity.
@@ -53,7 +54,7 @@ pub enum Measure {
 }
 
 /// One difference.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Difference {
     /// What is compared.
     #[serde(flatten)]

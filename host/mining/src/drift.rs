@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use rustc_hash::FxHashMap;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::log::{Log, Moment, Name, Occurrences};
@@ -20,7 +21,7 @@ const PAST: usize = 1_000;
 const CHANGE: f64 = 28.0;
 
 /// A change of the process.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Change {
     /// The number of cases that ended before it, as estimated.
     pub at_case: usize,
@@ -35,7 +36,7 @@ pub struct Change {
 }
 
 /// A share that changed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Shift {
     /// The activity, or the earlier of a pair.
     pub activity: String,

@@ -1,6 +1,7 @@
 //! What matters about one case, in a few sentences: where it left its model, what failed and was tried again, what was
 //! waited for, what took long.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::conform::{align, diagnose};
@@ -16,7 +17,7 @@ const MOST: f64 = 0.4;
 const EARLIER: usize = 8;
 
 /// What kind of finding it is, the graver first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// It did not go as declared.
@@ -32,7 +33,7 @@ pub enum Kind {
 }
 
 /// Something that matters.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Finding {
     /// What kind.
     pub kind: Kind,

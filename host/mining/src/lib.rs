@@ -26,6 +26,7 @@ pub mod objects;
 pub mod online;
 pub mod performance;
 pub mod picture;
+pub mod shapes;
 pub mod statistics;
 pub mod timestamp;
 pub mod xes;

@@ -32,6 +32,8 @@ pub(crate) enum MineCommand {
     Chart(ChartArguments),
     /// Look on at the store's runs: the map, bottlenecks, deviations
     Watch(WatchArguments),
+    /// Print the JSON Schema of an answer
+    Schema(SchemaArguments),
     /// Write a log in another form: XES, XES.gz, CSV, OCEL 2.0
     Convert(ConvertArguments),
 }
@@ -48,7 +50,7 @@ impl MineCommand {
             Self::Variants(variants) => variants.json,
             Self::Compare(compare) => compare.json,
             Self::Drift(drift) => drift.json,
-            Self::Chart(_) => false,
+            Self::Chart(_) | Self::Schema(_) => false,
             Self::Watch(watch) => watch.json,
             Self::Convert(convert) => convert.json,
         }
@@ -329,4 +331,29 @@ pub(crate) struct ConvertArguments {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) reading: ReadingArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShapeChoice {
+    /// Of `discover --algorithm dfg`
+    Discover,
+    /// Of `variants`
+    Variants,
+    /// Of `conform --method align`
+    ConformAlign,
+    /// Of `conform --method replay`
+    ConformReplay,
+    /// Of `metrics`
+    Metrics,
+    /// Of `compare`
+    Compare,
+    /// Of `drift`
+    Drift,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SchemaArguments {
+    /// The answer
+    #[arg(value_enum)]
+    pub(crate) of: ShapeChoice,
 }

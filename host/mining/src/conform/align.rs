@@ -3,6 +3,7 @@
 //! An event without a transition costs one, a visible transition without an event costs one, a silent
 //! transition and an event with its transition cost nothing. The answers are exact, or an error.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::costs::{self, Cost, Row, Scratch, UNIT};
@@ -48,7 +49,7 @@ pub struct Alignments {
 }
 
 /// What the alignments of a log come to.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct AlignmentSummary {
     /// The mean of the fitness of the cases.
     pub average_fitness: f64,

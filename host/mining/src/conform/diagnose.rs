@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::align::{Alignments, Move};
@@ -9,7 +10,7 @@ use crate::log::Variants;
 use crate::net::PetriNet;
 
 /// What alignments say of one activity.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct ActivityDiagnosis {
     /// The activity.
     pub activity: String,

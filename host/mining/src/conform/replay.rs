@@ -7,6 +7,7 @@
 //! choose otherwise, so that such traces have other counts there.
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,7 +22,7 @@ use crate::net::{PetriNet, TransitionId};
 const MOST_SILENT: usize = 256;
 
 /// Tokens of one trace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct TokenCounts {
     /// Tokens that were not there.
     pub missing: u64,
@@ -65,7 +66,7 @@ pub struct Replay {
 }
 
 /// What a replay comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct ReplaySummary {
     /// The mean of the fitness of the cases.
     pub average_fitness: f64,

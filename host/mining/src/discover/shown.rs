@@ -8,43 +8,48 @@ use serde_json::{Value, json};
 use super::graph::{Edge, Graph};
 use super::heuristics::HeuristicsNet;
 use crate::net::quoted;
+use crate::shapes::{Counted, GraphEdge, GraphShape};
 
-/// `{"activities": [{"name", "count"}], "edges": [{"from", "to", "count", "mean_ms", …}], "start": [{"name",
-/// "count"}], "end": […], "cases"}`; the times are absent where none were measured.
-impl Serialize for Graph {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let named = |counts: &[u64]| -> Vec<Value> {
+impl Graph {
+    /// The graph as it is answered in JSON, with names for numbers.
+    #[must_use]
+    pub fn shape(&self) -> GraphShape {
+        let named = |counts: &[u64]| -> Vec<Counted> {
             let pairs = self
                 .activities
                 .iter()
                 .zip(counts)
                 .filter(|(_, count)| **count > 0);
             pairs
-                .map(|(name, count)| json!({"name": name, "count": count}))
+                .map(|(name, count)| Counted {
+                    name: name.to_string(),
+                    count: *count,
+                })
                 .collect()
         };
-        let edge = |edge: &Edge| {
-            let mut value = json!({
-                "from": self.activities[edge.from as usize],
-                "to": self.activities[edge.to as usize],
-                "count": edge.count,
-            });
-            if let Some(times) = edge.times {
-                value["mean_ms"] = json!(times.mean());
-                value["median_ms"] = json!(times.median);
-                value["min_ms"] = json!(times.min);
-                value["max_ms"] = json!(times.max);
-                value["total_ms"] = json!(times.total);
-            }
-            value
+        let edge = |edge: &Edge| GraphEdge {
+            from: self.activities[edge.from as usize].to_string(),
+            to: self.activities[edge.to as usize].to_string(),
+            count: edge.count,
+            mean_ms: edge.times.map(|times| times.mean()),
+            median_ms: edge.times.map(|times| times.median),
+            min_ms: edge.times.map(|times| times.min),
+            max_ms: edge.times.map(|times| times.max),
+            total_ms: edge.times.map(|times| times.total),
         };
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("cases", &self.cases)?;
-        map.serialize_entry("activities", &named(&self.counts))?;
-        map.serialize_entry("edges", &self.edges.iter().map(edge).collect::<Vec<_>>())?;
-        map.serialize_entry("start", &named(&self.starts))?;
-        map.serialize_entry("end", &named(&self.ends))?;
-        map.end()
+        GraphShape {
+            cases: self.cases,
+            activities: named(&self.counts),
+            edges: self.edges.iter().map(edge).collect(),
+            start: named(&self.starts),
+            end: named(&self.ends),
+        }
+    }
+}
+
+impl Serialize for Graph {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.shape().serialize(serializer)
     }
 }
 

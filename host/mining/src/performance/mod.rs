@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::discover::Times;
@@ -20,7 +21,7 @@ pub use spans::Parts;
 pub use steps::{End, Step, steps};
 
 /// Lengths of time, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct Lengths {
     /// How many were measured.
     pub count: u64,
@@ -59,7 +60,7 @@ impl Lengths {
 }
 
 /// The figures of a log.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Performance {
     /// Cases by how they stand.
     pub cases: CaseFigures,
@@ -90,7 +91,7 @@ pub struct Performance {
 }
 
 /// Cases by how they stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct CaseFigures {
     /// All.
     pub total: u64,
@@ -105,7 +106,7 @@ pub struct CaseFigures {
 }
 
 /// [`Parts`] of many cases, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
 pub struct TimeParts {
     /// Something is worked on.
     pub service: f64,
@@ -120,7 +121,7 @@ pub struct TimeParts {
 }
 
 /// The figures of one activity.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ActivityFigures {
     /// Its name.
     pub name: String,
@@ -152,7 +153,7 @@ pub struct ActivityFigures {
 }
 
 /// The figures of one resource.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ResourceFigures {
     /// Its name.
     pub name: String,
@@ -165,7 +166,7 @@ pub struct ResourceFigures {
 }
 
 /// What others wait for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Bottleneck {
     /// The activity.
     pub activity: String,

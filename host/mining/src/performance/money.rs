@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::steps::{End, Step};
@@ -10,6 +11,20 @@ use crate::event::Cost;
 /// Amounts by currency, in millionths of its unit; the empty name is money of no stated currency.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Money(pub BTreeMap<String, i64>);
+
+impl JsonSchema for Money {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Money".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "Amounts by currency, as decimal texts; the empty name is money of no stated currency",
+            "type": "object",
+            "additionalProperties": {"type": "string"},
+        })
+    }
+}
 
 /// As decimal texts, since JSON's numbers are not exact: `{"USD": "0.02"}`.
 impl Serialize for Money {
@@ -25,7 +40,7 @@ impl Serialize for Money {
 }
 
 /// What was spent, and what of it on attempts that failed.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Spent {
     /// Money.
     pub money: Money,

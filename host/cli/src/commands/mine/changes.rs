@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use menagerie_mining::compare::{Difference, Measure, compare as compare_logs};
 use menagerie_mining::drift::{Change, drift as drift_of};
+use menagerie_mining::shapes::DriftShape;
 use serde_json::json;
 
 use super::source::Source;
@@ -79,10 +80,8 @@ pub(super) async fn drift(
     let source = Source::open(settings, arguments.log.as_deref(), &arguments.reading).await?;
     let changes = drift_of(&source.log, source.occurrences);
     if arguments.json {
-        println!(
-            "{}",
-            json!({"cases": source.log.cases().len(), "changes": changes})
-        );
+        let cases = source.log.cases().len() as u64;
+        println!("{}", json!(DriftShape { cases, changes }));
         return Ok(ExitCode::SUCCESS);
     }
     if changes.is_empty() {

@@ -3,11 +3,14 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use menagerie_mining::conform::{Unknown, align, diagnose, precision, replay};
-use menagerie_mining::log::Variants;
+use menagerie_mining::conform::{
+    Alignment, TokenCounts, Unknown, align, diagnose, precision, replay,
+};
+use menagerie_mining::log::{Variant, Variants};
 use menagerie_mining::net::{PetriNet, Task, read_pnml};
+use menagerie_mining::shapes::{AlignedVariant, AlignmentShape, ReplayShape, ReplayedVariant};
 use menagerie_orchestration::flow::{Flow, OnFailure};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::source::Source;
 use super::table;
@@ -27,24 +30,25 @@ pub(super) async fn conform(
     let net = model(&arguments.model)?;
     let source = Source::open(settings, arguments.log.as_deref(), &arguments.reading).await?;
     let variants = source.variants();
-    let mut answer = match arguments.method {
-        ConformMethod::Align => aligned(&net, &variants, &arguments)?,
-        ConformMethod::Replay => replayed(&net, &variants, &arguments)?,
-    };
-    if arguments.precision {
+    let precision = if arguments.precision {
         let unknown = match arguments.method {
             ConformMethod::Align => Unknown::NotAccepted,
             ConformMethod::Replay => Unknown::PassedOver,
         };
         let found =
             precision(&net, &variants, unknown).map_err(|error| refused(&arguments, &error))?;
-        answer["precision"] = json!(found.precision);
-        if !arguments.json {
-            println!("precision: {:.4}", found.precision);
-        }
-    }
+        Some(found.precision)
+    } else {
+        None
+    };
+    let answer = match arguments.method {
+        ConformMethod::Align => json!(aligned(&net, &variants, &arguments, precision)?),
+        ConformMethod::Replay => json!(replayed(&net, &variants, &arguments, precision)?),
+    };
     if arguments.json {
         println!("{answer}");
+    } else if let Some(precision) = precision {
+        println!("precision: {precision:.4}");
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -57,7 +61,8 @@ fn aligned(
     net: &PetriNet,
     variants: &Variants,
     arguments: &ConformArguments,
-) -> Result<Value, Failure> {
+    precision: Option<f64>,
+) -> Result<AlignmentShape, Failure> {
     let found = align(net, variants).map_err(|error| refused(arguments, &error))?;
     let summary = found.summary;
     let diagnosis = diagnose(net, variants, &found);
@@ -78,31 +83,39 @@ fn aligned(
             .take(SENTENCES)
             .for_each(|sentence| println!("{}", safe_line(&sentence)));
     }
-    let of_variants: Vec<Value> = variants
-        .list
+    let aligned = |(variant, alignment): (&Variant, &Alignment)| AlignedVariant {
+        activities: names(variants, variant),
+        count: variant.count,
+        cost: alignment.cost,
+        fitness: alignment.fitness,
+    };
+    Ok(AlignmentShape {
+        summary,
+        precision,
+        activities: diagnosis,
+        variants: variants
+            .list
+            .iter()
+            .zip(&found.of_variants)
+            .map(aligned)
+            .collect(),
+    })
+}
+
+fn names(variants: &Variants, variant: &Variant) -> Vec<String> {
+    variant
+        .path
         .iter()
-        .zip(&found.of_variants)
-        .map(|(variant, alignment)| {
-            let path: Vec<&str> = variant.path.iter().map(|one| variants.name(*one)).collect();
-            json!({
-                "activities": path,
-                "count": variant.count,
-                "cost": alignment.cost,
-                "fitness": alignment.fitness,
-            })
-        })
-        .collect();
-    let mut answer = json!(summary);
-    answer["activities"] = json!(diagnosis);
-    answer["variants"] = json!(of_variants);
-    Ok(answer)
+        .map(|one| variants.name(*one).to_owned())
+        .collect()
 }
 
 fn replayed(
     net: &PetriNet,
     variants: &Variants,
     arguments: &ConformArguments,
-) -> Result<Value, Failure> {
+    precision: Option<f64>,
+) -> Result<ReplayShape, Failure> {
     let found = replay(net, variants).map_err(|error| refused(arguments, &error))?;
     let summary = found.summary;
     if !arguments.json {
@@ -120,18 +133,22 @@ fn replayed(
             tokens.missing, tokens.consumed, tokens.remaining, tokens.produced
         );
     }
-    let of_variants: Vec<Value> = variants
-        .list
-        .iter()
-        .zip(&found.of_variants)
-        .map(|(variant, counts)| {
-            let path: Vec<&str> = variant.path.iter().map(|one| variants.name(*one)).collect();
-            json!({"activities": path, "count": variant.count, "tokens": counts, "fitness": counts.fitness()})
-        })
-        .collect();
-    let mut answer = json!(summary);
-    answer["variants"] = json!(of_variants);
-    Ok(answer)
+    let replayed = |(variant, counts): (&Variant, &TokenCounts)| ReplayedVariant {
+        activities: names(variants, variant),
+        count: variant.count,
+        tokens: *counts,
+        fitness: counts.fitness(),
+    };
+    Ok(ReplayShape {
+        summary,
+        precision,
+        variants: variants
+            .list
+            .iter()
+            .zip(&found.of_variants)
+            .map(replayed)
+            .collect(),
+    })
 }
 
 /// The net of a file: PNML, or what a flow file declares.

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use crate::arguments::mine::{MineArguments, MineCommand};
+use menagerie_mining::shapes::Shape;
+
+use crate::arguments::mine::{MineArguments, MineCommand, SchemaArguments, ShapeChoice};
 use crate::failure::Failure;
 use crate::output::StandardOutput;
 use crate::settings::Settings;
@@ -33,6 +35,7 @@ pub(crate) async fn mine(
         MineCommand::Drift(drift) => changes::drift(settings, drift).await,
         MineCommand::Chart(chart) => chart::chart(settings, chart).await,
         MineCommand::Watch(arguments) => watch::watch(settings, arguments).await,
+        MineCommand::Schema(arguments) => Ok(schema(&arguments)),
         MineCommand::Convert(convert) => convert::convert(settings, convert).await,
     }
 }
@@ -50,4 +53,21 @@ fn write(text: &str, path: Option<&std::path::Path>, told: &str) -> Result<(), F
     })?;
     eprintln!("{told}: {}", path.display());
     Ok(())
+}
+
+fn schema(arguments: &SchemaArguments) -> ExitCode {
+    let shape = match arguments.of {
+        ShapeChoice::Discover => Shape::Graph,
+        ShapeChoice::Variants => Shape::Variants,
+        ShapeChoice::ConformAlign => Shape::Alignment,
+        ShapeChoice::ConformReplay => Shape::Replay,
+        ShapeChoice::Metrics => Shape::Metrics,
+        ShapeChoice::Compare => Shape::Comparison,
+        ShapeChoice::Drift => Shape::Drift,
+    };
+    println!(
+        "{:#}",
+        serde_json::json!(menagerie_mining::shapes::schema(shape))
+    );
+    ExitCode::SUCCESS
 }

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use serde_json::{Value, json};
+use menagerie_mining::shapes::{VariantShape, VariantsShape};
+use serde_json::json;
 
 use super::source::Source;
 use super::table;
@@ -23,15 +24,22 @@ pub(super) async fn variants(
     #[allow(clippy::cast_precision_loss, reason = "counts of cases lie below 2^53")]
     let share = |count: u64| count as f64 / total.max(1) as f64;
     if arguments.json {
-        let list: Vec<Value> = variants
-            .list
-            .iter()
-            .map(|variant| {
-                let path: Vec<&str> = variant.path.iter().map(|one| variants.name(*one)).collect();
-                json!({"count": variant.count, "share": share(variant.count), "activities": path})
+        let list = variants.list.iter().map(|variant| VariantShape {
+            count: variant.count,
+            share: share(variant.count),
+            activities: variant
+                .path
+                .iter()
+                .map(|one| variants.name(*one).to_owned())
+                .collect(),
+        });
+        println!(
+            "{}",
+            json!(VariantsShape {
+                cases: total,
+                variants: list.collect()
             })
-            .collect();
-        println!("{}", json!({"cases": total, "variants": list}));
+        );
         return Ok(ExitCode::SUCCESS);
     }
     let mut covered = 0;
