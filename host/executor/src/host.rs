@@ -65,7 +65,7 @@ impl Host {
     }
 
     /// The same host, but a run that would do nothing for longer than this is put down:
-    /// [`Stopped::Asleep`]. For those who come back when its time has come.
+    /// [`Stopped::Asleep`](crate::Stopped::Asleep). For those who come back when its time has come.
     #[must_use]
     pub fn putting_down(mut self, asleep_after: Duration) -> Self {
         self.around.asleep_after = Some(asleep_after);
