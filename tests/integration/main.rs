@@ -20,6 +20,7 @@ mod mining;
 #[path = "../support/outside.rs"]
 mod outside;
 mod outside_calls;
+mod plugins;
 mod program;
 mod promises;
 mod replay;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::settings::positive;
 
 pub(crate) mod mine;
+pub(crate) mod plugins;
 
 /// Runs multi-agent pipelines durably, every agent a sandboxed WebAssembly component.
 #[derive(Debug, Parser)]
@@ -51,6 +52,15 @@ pub(crate) struct SettingArguments {
     /// How long a guest waits for the outside before its instance makes room
     #[arg(long, global = true, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) suspend_after: Option<std::time::Duration>,
+    /// Whose plugins are taken: `any`, `signed` (by one of --keys) or `signed-by KEY`
+    #[arg(long, global = true, value_name = "POLICY")]
+    pub(crate) trust: Option<String>,
+    /// A file with a public key as minisign writes it; may be repeated
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) keys: Vec<PathBuf>,
+    /// A folder out of which `serve` adds components to the registry as they come
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) watch: Option<PathBuf>,
     /// The settings file
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -104,6 +114,8 @@ pub(crate) enum Command {
     Test(TestArguments),
     /// Show what a component is, without running it
     Inspect(InspectArguments),
+    /// Keep versions of plugins in the store: what is added goes live when it has passed all checks
+    Plugins(Box<plugins::PluginsArguments>),
     /// Copy the whole store into one file, while runs go on
     Backup(BackupArguments),
     /// Make a store out of a backup, in an empty folder
@@ -133,6 +145,7 @@ impl Command {
             Self::Checkpoint(checkpoint) => checkpoint.json,
             Self::Checkpoints(checkpoints) => checkpoints.json,
             Self::Fork(fork) => fork.json,
+            Self::Plugins(plugins) => plugins.command.answers_json(),
             Self::Backup(backup) => backup.json,
             Self::Restore(restore) => restore.json,
             Self::Vacuum(vacuum) => vacuum.json,

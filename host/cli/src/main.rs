@@ -6,6 +6,7 @@
 #[macro_use]
 mod output;
 
+mod admission;
 mod arguments;
 mod commands;
 mod failure;
@@ -16,6 +17,7 @@ mod settings;
 mod terminal;
 mod testing;
 mod timeline;
+mod trust;
 
 use std::process::ExitCode;
 
@@ -91,6 +93,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::New(new) => commands::new::new(&new),
         Command::Build(build) => commands::build::build(build).await,
         Command::Inspect(inspect) => commands::inspect::inspect(&inspect),
+        Command::Plugins(plugins) => commands::plugins::plugins(&settings, *plugins).await,
         Command::Backup(backup) => commands::backup::backup(&settings, &backup),
         Command::Restore(restore) => commands::backup::restore(&settings, &restore),
         Command::Vacuum(vacuum) => commands::vacuum::vacuum(&settings, &vacuum),

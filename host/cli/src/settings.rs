@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::arguments::SettingArguments;
 use crate::failure::Failure;
+use crate::trust::Policy;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -54,10 +55,13 @@ pub(crate) struct Settings {
     pub(crate) queue: Setting<usize>,
     pub(crate) secrets: Setting<Option<PathBuf>>,
     pub(crate) suspend_after: Setting<Duration>,
+    pub(crate) trust: Setting<Policy>,
+    pub(crate) keys: Setting<Vec<PathBuf>>,
+    pub(crate) watch: Setting<Option<PathBuf>>,
 }
 
 /// The names of all settings, in the order in which they are shown.
-const NAMES: [&str; 8] = [
+const NAMES: [&str; 11] = [
     "data",
     "plugins",
     "cache",
@@ -66,6 +70,9 @@ const NAMES: [&str; 8] = [
     "queue",
     "secrets",
     "suspend_after",
+    "trust",
+    "keys",
+    "watch",
 ];
 /// Variables of the environment that are no settings, and are known all the same.
 const OTHER_VARIABLES: [&str; 6] = [
@@ -126,6 +133,29 @@ impl Settings {
                 },
                 || Duration::from_secs(1),
             )?,
+            trust: sources.pick(
+                "trust",
+                flags
+                    .trust
+                    .as_deref()
+                    .map(Policy::read)
+                    .transpose()
+                    .map_err(|problem| Failure::usage(format!("--trust: {problem}")))?,
+                Policy::read,
+                || Policy::Any,
+            )?,
+            keys: sources.pick(
+                "keys",
+                (!flags.keys.is_empty()).then(|| flags.keys.clone()),
+                |text| Ok(std::env::split_paths(text).collect()),
+                Vec::new,
+            )?,
+            watch: sources.pick(
+                "watch",
+                flags.watch.clone().map(Some),
+                |text| Ok(Some(PathBuf::from(text))),
+                || None,
+            )?,
         })
     }
 
@@ -140,6 +170,7 @@ impl Settings {
         };
         let licence = self.licence.value.as_ref();
         let secrets = self.secrets.value.as_ref();
+        let watch = self.watch.value.as_ref();
         vec![
             (
                 "data",
@@ -180,6 +211,17 @@ impl Settings {
                 "suspend_after",
                 humantime::format_duration(self.suspend_after.value).to_string(),
                 self.suspend_after.origin.clone(),
+            ),
+            (
+                "trust",
+                self.trust.value.to_string(),
+                self.trust.origin.clone(),
+            ),
+            ("keys", paths(&self.keys.value), self.keys.origin.clone()),
+            (
+                "watch",
+                watch.map_or_else(String::new, |path| path.display().to_string()),
+                self.watch.origin.clone(),
             ),
         ]
     }

@@ -20,6 +20,7 @@ mod library;
 mod mailroom;
 mod pinned;
 mod refused;
+mod registry;
 mod replay;
 mod resident;
 mod store;
@@ -41,6 +42,9 @@ pub use guests::{GuestAnswer, GuestReply, GuestUse, Guests};
 pub use held::HeldSlot;
 pub use host::{Began, BeginRun, Detached, Host, HostParts, TakeFrom};
 pub use library::Library;
+pub use registry::{
+    Candidate, Contents, Entry, More, Registry, RegistryError, Revocation, Version, Wants,
+};
 pub use replay::{
     Fuel, JudgedCall, Progress, Replacement, ReplayError, Replayed, Versions, history_of, replay,
     replay_decisions, replay_versions,

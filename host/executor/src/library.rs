@@ -6,7 +6,7 @@ use menagerie_journal::{Digest, Journal, RunKey};
 use menagerie_sandbox::Catalogue;
 use tokio::sync::{OnceCell, Semaphore};
 
-use crate::assemble::Assembled;
+use crate::assemble::{AssembleError, Assembled};
 use crate::error::ExecutorError;
 use crate::pinned::Pinned;
 
@@ -59,7 +59,19 @@ impl Library {
             let _turn = self.loading.acquire().await;
             pinned.assembled(&self.catalogue).await.map(Arc::new)
         };
-        cell.get_or_try_init(|| load).await.cloned()
+        let assembled = cell.get_or_try_init(|| load).await?;
+        // What is on the shelf was good when it was put there.
+        for (role, part) in &assembled.parts {
+            let checked = self.catalogue.check_digest(part.plugin.digest());
+            checked.map_err(|error| ExecutorError::Assemble {
+                run: key.clone(),
+                source: Box::new(AssembleError {
+                    role: role.clone(),
+                    problem: error.into(),
+                }),
+            })?;
+        }
+        Ok(Arc::clone(assembled))
     }
 
     fn cell(&self, pins: Pins) -> Cell {

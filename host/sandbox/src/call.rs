@@ -308,6 +308,7 @@ async fn enter(
     let instance = plugin.linked.instantiate_async(&mut *store).await?;
     let fits = || wasmtime::format_err!("the request does not suit the plugin");
     let answer = match (request, &plugin.exports.main) {
+        (Request::Start, _) => Ok(Reply::Started),
         (Request::CheckConfig { config, agents }, _) => {
             let indices = plugin.exports.config_check.as_ref().ok_or_else(fits)?;
             let guest: config_check::Guest = indices.load(&mut *store, &instance)?;

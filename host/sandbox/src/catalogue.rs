@@ -23,9 +23,16 @@ pub struct Catalogue {
     engine: Engine,
     cache: Option<Arc<CompiledCache>>,
     jail: Option<Arc<Jail>>,
+    refusals: Option<Arc<dyn Refusals>>,
     cache_trouble: Arc<Mutex<Option<String>>>,
     named: Arc<RwLock<BTreeMap<String, Arc<Plugin>>>>,
     live: Arc<Mutex<Live>>,
+}
+
+/// Who is not loaded any more, whatever it would be loaded for.
+pub trait Refusals: Send + Sync {
+    /// Why the plugin of that digest is refused, if it is. Asked at each load.
+    fn refused(&self, digest: &str) -> Option<String>;
 }
 
 /// Plugins that somebody holds, by digest and grants.
@@ -48,6 +55,7 @@ impl Catalogue {
             engine,
             cache,
             jail: None,
+            refusals: None,
             cache_trouble: Arc::new(Mutex::new(trouble)),
             named: Arc::default(),
             live: Arc::default(),
@@ -60,6 +68,30 @@ impl Catalogue {
         Catalogue {
             jail: Some(Arc::new(Jail::new(jail))),
             ..self
+        }
+    }
+
+    /// The same catalogue, which loads nothing that was revoked.
+    #[must_use]
+    pub fn refusing(self, refusals: Arc<dyn Refusals>) -> Catalogue {
+        Catalogue {
+            refusals: Some(refusals),
+            ..self
+        }
+    }
+
+    /// Refuses a digest that was revoked. Part of every load; for those who keep what they loaded.
+    ///
+    /// # Errors
+    /// [`LoadError::Revoked`] with the reason.
+    pub fn check_digest(&self, digest: &str) -> Result<(), LoadError> {
+        let refusals = self.refusals.as_ref();
+        match refusals.and_then(|refusals| refusals.refused(digest)) {
+            None => Ok(()),
+            Some(reason) => Err(LoadError::Revoked {
+                digest: digest.to_owned(),
+                reason,
+            }),
         }
     }
 
@@ -85,6 +117,7 @@ impl Catalogue {
     /// A [`LoadError`] that says what was found and what was expected. Nothing of the plugin runs.
     pub fn load(&self, bytes: &[u8], grants: &Grants) -> Result<Arc<Plugin>, LoadError> {
         let inspection = inspect_outline(bytes)?;
+        self.check_digest(&inspection.digest)?;
         grants.check(&inspection)?;
         let key = (inspection.digest.clone(), grants.clone());
         if let Some(plugin) = self.live().get(&key).and_then(Weak::upgrade) {

@@ -74,7 +74,7 @@ pub(crate) fn inspect_outline(bytes: &[u8]) -> Result<Inspection, LoadError> {
     let contract = outline.contract()?;
     let kind = outline.kind()?;
     let manifest = outline.manifest(kind)?;
-    let digest = digest(bytes);
+    let digest = digest_of(bytes);
     let Outline {
         imports, exports, ..
     } = outline;
@@ -103,8 +103,9 @@ pub(crate) fn validate_code(bytes: &[u8]) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// `sha256:` and the digest of the bytes.
-pub(crate) fn digest(bytes: &[u8]) -> String {
+/// `sha256:` and the digest of a component's bytes, as plugins are named by.
+#[must_use]
+pub fn digest_of(bytes: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
 }
 

@@ -40,6 +40,7 @@ mod run;
 mod spec;
 mod state;
 mod stop;
+mod trust;
 pub mod types;
 mod waits;
 mod wasi;
@@ -48,12 +49,14 @@ pub use call_log::{
     CallKey, CallLog, CallLogError, CallTrouble, EffectClass, Intent, Known, MemoryCallLog,
     OnUnknown,
 };
-pub use catalogue::Catalogue;
+pub use catalogue::{Catalogue, Refusals};
 pub use engine::{Engine, EngineConfig, EngineError, OutsideConfig, WASMTIME_VERSION};
 pub use http::{
     HttpPolicy, HttpRule, NoSecrets, Resolver, Scheme, Secret, Secrets, SystemResolver,
 };
-pub use inspect::{CONTRACT_VERSION, Inspection, LARGEST_COMPONENT, MOST_ELEMENTS, inspect};
+pub use inspect::{
+    CONTRACT_VERSION, Inspection, LARGEST_COMPONENT, MOST_ELEMENTS, digest_of, inspect,
+};
 pub use limits::{CeilingError, Limits};
 pub use load_error::LoadError;
 pub use manifest::{MANIFEST_SECTION, Manifest, Schemas, WantedLimits};
@@ -64,4 +67,5 @@ pub use spec::{
     CallSpec, HistoryPager, Invocation, NoHistory, NoObserver, Observer, Outside, Progress, Reply,
     Request,
 };
+pub use trust::{Trust, TrustError, TrustedKey};
 pub use waits::{HostWaits, NoWaits};

@@ -166,6 +166,14 @@ pub enum LoadError {
     /// The process that compiles could not do its work.
     #[error(transparent)]
     Jail(#[from] JailTrouble),
+    /// It was good once.
+    #[error("the plugin {digest} was revoked: {reason}")]
+    Revoked {
+        /// Its digest.
+        digest: String,
+        /// Why.
+        reason: String,
+    },
     /// The compiler refused it.
     #[error("the component cannot be compiled: {message}")]
     Compile {

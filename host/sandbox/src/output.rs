@@ -32,7 +32,7 @@ pub(crate) fn check_reply(limits: &Limits, reply: &Reply) -> Result<u64, BadOutp
     let mut checker = Checker::new(limits);
     match reply {
         Reply::Outcome(outcome) => checker.outcome(outcome)?,
-        Reply::Compensated => {}
+        Reply::Started | Reply::Compensated => {}
         Reply::Decision(decision) => checker.decision(decision)?,
         Reply::GroupDecision(decision) => checker.group_decision(decision)?,
         Reply::Verdict(verdict) => checker.verdict(verdict)?,

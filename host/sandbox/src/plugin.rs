@@ -137,6 +137,23 @@ impl Grants {
     }
 }
 
+impl Inspection {
+    /// The interfaces that take a grant, as the plugin imports them or its manifest asks for them:
+    /// `http`, `model` and so on, sorted.
+    #[must_use]
+    pub fn wanted_grants(&self) -> BTreeSet<String> {
+        let short = |import: &String| {
+            let name = import.split('@').next()?;
+            let short = name.strip_prefix("menagerie:plugin/")?;
+            BY_GRANT.contains(&short).then(|| short.to_owned())
+        };
+        let imported = self.imports.iter().filter_map(short);
+        imported
+            .chain(self.manifest.grants.iter().cloned())
+            .collect()
+    }
+}
+
 /// Interfaces of the contract that need no grant.
 const ALWAYS_THERE: [&str; 5] = ["invocation", "log", "clock", "random", "progress"];
 

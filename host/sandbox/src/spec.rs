@@ -51,6 +51,8 @@ pub enum Request {
         /// The arbiter's configuration.
         config: String,
     },
+    /// Of any plugin: to be instantiated, and no more. Its start functions run.
+    Start,
     /// Of any plugin that checks its configuration.
     CheckConfig {
         /// The configuration.
@@ -70,6 +72,7 @@ impl Request {
             Request::Decide(_) | Request::DecideGroup(_) => "decide",
             Request::Aggregate { .. } => "aggregate",
             Request::Arbitrate { .. } => "arbitrate",
+            Request::Start => "start",
             Request::CheckConfig { .. } => "check",
         }
     }
@@ -84,6 +87,7 @@ impl Request {
             Request::DecideGroup(_) => plugin.kind() == Kind::GroupStrategy,
             Request::Aggregate { .. } => plugin.kind() == Kind::Aggregator,
             Request::Arbitrate { .. } => plugin.kind() == Kind::Arbiter,
+            Request::Start => true,
             Request::CheckConfig { .. } => plugin.checks_config(),
         }
     }
@@ -94,6 +98,8 @@ impl Request {
 pub enum Reply {
     /// To [`Request::Process`] and [`Request::Aggregate`].
     Outcome(Outcome),
+    /// To [`Request::Start`].
+    Started,
     /// To [`Request::Compensate`].
     Compensated,
     /// To [`Request::Decide`].

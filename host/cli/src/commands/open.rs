@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use menagerie_executor::{GateConfig, Host, HostParts, SystemClock};
+use menagerie_executor::{GateConfig, Host, HostParts, Registry, SystemClock};
 use menagerie_journal::{Error, Options, Owner, Page, RunFilter, RunKey, SqliteJournal};
 use menagerie_sandbox::jail::JailConfig;
 use menagerie_sandbox::{Catalogue, Engine, EngineConfig, OutsideConfig};
@@ -52,7 +52,9 @@ pub(crate) fn catalogue(settings: &Settings) -> Result<Catalogue, Failure> {
     let engine = Engine::with_outside(&EngineConfig::default(), outside)
         .map_err(|error| Failure::host("the sandbox cannot be set up", error))?;
     let cache = settings.cache.value.join("compiled");
-    let catalogue = Catalogue::new(engine, Some(cache)).jailed(jail()?);
+    let catalogue = Catalogue::new(engine, Some(cache))
+        .jailed(jail()?)
+        .refusing(Arc::new(Registry::of_store(&settings.data.value)));
     if let Some(trouble) = catalogue.cache_trouble() {
         tracing::warn!("compiled plugins are not kept: {trouble}");
     }

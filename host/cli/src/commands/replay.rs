@@ -76,7 +76,7 @@ fn replacement(with: &str) -> Result<Replacement, Failure> {
     })
 }
 
-fn level_of(level: ReplayLevel) -> Level {
+pub(crate) fn level_of(level: ReplayLevel) -> Level {
     match level {
         ReplayLevel::Fails => Level::Fails,
         ReplayLevel::Schema => Level::Schema,

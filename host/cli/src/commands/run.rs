@@ -87,7 +87,7 @@ pub(crate) async fn finder(
     path: &Path,
     flow: &Flow,
 ) -> Result<Folders, Failure> {
-    let found = Folders::of(settings, path, None);
+    let found = Folders::of(settings, path, None)?;
     let missing = menagerie_executor::uses(flow).any(|(_, _, uses)| match &uses.plugin {
         menagerie_orchestration::flow::PluginSource::Named(name) => !found.has(name),
         menagerie_orchestration::flow::PluginSource::File(_) => false,
@@ -95,7 +95,7 @@ pub(crate) async fn finder(
     match repository() {
         Some(root) if missing => {
             let bundled = crate::commands::build::bundled(root).await?;
-            Ok(Folders::of(settings, path, Some(bundled)))
+            Folders::of(settings, path, Some(bundled))
         }
         _ => Ok(found),
     }

@@ -1,6 +1,7 @@
 //! `menagerie serve`: a host that stays.
 
 use std::io::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,8 +13,10 @@ use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::admission::Admitted;
 use crate::arguments::ServeArguments;
 use crate::commands::open;
+use crate::commands::watch::Watch;
 use crate::failure::{Failure, chain};
 use crate::settings::Settings;
 use crate::terminal::text::{safe_line, safe_text};
@@ -26,7 +29,9 @@ pub(crate) async fn serve(
     arguments: ServeArguments,
 ) -> Result<ExitCode, Failure> {
     let host = open::host(settings, "serve")?;
-    let library = Library::new(open::catalogue(settings)?, FLOWS_KEPT);
+    let catalogue = open::catalogue(settings)?;
+    let watch = Watch::of(settings, &host, &catalogue);
+    let library = Library::new(catalogue, FLOWS_KEPT);
     let voice = Arc::new(Voice::new(arguments.json));
     let _signals = park_on_signal(&host, &voice)?;
     voice.say(
@@ -39,6 +44,11 @@ pub(crate) async fn serve(
             "bell": host.journal().listen(Hears::Mail).wired,
         }),
     );
+    let _watching = watch.map(|watch| {
+        let voice = Arc::clone(&voice);
+        let look = watch.look(move |(file, outcome)| voice.tell_of_plugin(file, &outcome));
+        AbortOnDropHandle::new(tokio::spawn(look))
+    });
     let how = Residence {
         at_once: usize::try_from(arguments.runs).unwrap_or(usize::MAX),
     };
@@ -126,6 +136,20 @@ impl Voice {
         self.say(event, facts);
     }
 
+    fn tell_of_plugin(&self, file: &Path, outcome: &Result<Admitted, Failure>) {
+        let file = file.display().to_string();
+        match outcome {
+            Ok(Admitted { name, version, .. }) => self.say(
+                "plugin_added",
+                json!({"file": file, "name": name, "version": version.version, "digest": version.digest}),
+            ),
+            Err(failure) => self.say(
+                "plugin_refused",
+                json!({"file": file, "error": failure.message()}),
+            ),
+        }
+    }
+
     fn say(&self, event: &str, facts: Value) {
         let line = match self.json {
             true => {
@@ -174,6 +198,7 @@ fn sentence(event: &str, facts: &Value) -> String {
             facts["again_in_ms"].as_u64().unwrap_or(0) / 1_000,
             text("error")
         ),
+        "plugin_added" => format!("plugin {}@{} is live", text("name"), text("version")),
         "stopping" => format!(
             "{}: parking what runs; once more to end at once",
             text("signal")

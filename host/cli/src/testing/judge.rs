@@ -76,7 +76,7 @@ fn judge_reply(case: &Case, reply: &Reply) -> Option<String> {
                 })
             }
         },
-        Reply::Compensated | Reply::Problems(_) => None,
+        Reply::Started | Reply::Compensated | Reply::Problems(_) => None,
     }
 }
 

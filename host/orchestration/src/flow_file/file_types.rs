@@ -91,6 +91,12 @@ text_type! {
     Name, NAME, { "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$" }
 }
 text_type! {
+    /// The name of a plugin, with a version or without.
+    PluginName, "a name of at most 64 letters, digits, `-` and `_`, or `name@version`", {
+        "pattern": "^[A-Za-z0-9][A-Za-z0-9_-]{0,63}(@[0-9A-Za-z][0-9A-Za-z.+-]{0,63})?$"
+    }
+}
+text_type! {
     /// How long something takes or may take.
     DurationText, units::DURATION, {
         "pattern": "^\\s*([0-9][0-9_]*(\\.[0-9]+)?\\s*(ms|s|m|min|h|d)\\s*)+$",
@@ -216,8 +222,9 @@ pub(super) struct InputDocument {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum PluginReference {
-    /// A name that is looked up in the plugin folders.
-    Named(Name),
+    /// A name that is looked up in the registry and the plugin folders; `name@version` is that
+    /// version in the registry.
+    Named(PluginName),
     /// A file.
     File(PluginFile),
 }

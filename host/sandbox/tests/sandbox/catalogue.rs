@@ -1,14 +1,17 @@
 //! Names, digests, replacement while calls are in flight, and compiled code on disk.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use menagerie_sandbox::{
-    CallSpec, Catalogue, Ended, Engine, EngineConfig, Grants, Limits, Origin, WASMTIME_VERSION,
+    CallSpec, Catalogue, Ended, Engine, EngineConfig, Grants, Limits, LoadError, Origin, Refusals,
+    WASMTIME_VERSION, digest_of,
 };
 
-use crate::support::{ENGINE, component, output, spec};
+use crate::support::{ENGINE, component, output, spec, with_manifest};
 
 fn empty() -> Catalogue {
     Catalogue::new(ENGINE.clone(), None)
@@ -207,4 +210,96 @@ fn the_fingerprint_names_the_wasmtime_that_is_locked() {
         "{}",
         ENGINE.fingerprint()
     );
+}
+
+/// Answers with a number of two digits, and with no other.
+fn answering(number: u32) -> Vec<u8> {
+    let text = crate::support::text("works").replace("42}", &format!("{number}}}"));
+    let manifest = format!(r#"{{"name":"works","version":"0.{number}.0","kind":"agent"}}"#);
+    with_manifest(crate::support::encoded(&text), &manifest)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_swaps_under_sixty_four_callers_fail_no_call_and_mix_none() {
+    const SWAPS: u32 = 100;
+    let versions: Vec<(u32, Vec<u8>)> =
+        (10..60).map(|number| (number, answering(number))).collect();
+    let answers: Arc<HashMap<String, String>> = Arc::new(
+        versions
+            .iter()
+            .map(|(number, bytes)| (digest_of(bytes), format!("{{\"answer\":{number}}}")))
+            .collect(),
+    );
+    let catalogue = empty();
+    catalogue
+        .install("agent", &versions[0].1, &Grants::none())
+        .unwrap();
+    let over = Arc::new(AtomicBool::new(false));
+    let callers: Vec<_> = (0..64)
+        .map(|_| {
+            let (catalogue, answers, over) = (catalogue.clone(), answers.clone(), over.clone());
+            tokio::spawn(async move {
+                let mut seen = HashSet::new();
+                let mut calls = 0_u32;
+                while !over.load(Ordering::Acquire) || calls == 0 {
+                    let plugin = catalogue.get("agent").unwrap();
+                    let digest = plugin.digest().to_owned();
+                    let report = ENGINE.call(spec(plugin)).await;
+                    assert_eq!(output(&report), answers[&digest]);
+                    seen.insert(digest);
+                    calls += 1;
+                }
+                (calls, seen)
+            })
+        })
+        .collect();
+    let swapping = {
+        let catalogue = catalogue.clone();
+        tokio::task::spawn_blocking(move || {
+            for swap in 0..SWAPS {
+                let (_, bytes) = &versions[swap as usize % versions.len()];
+                catalogue.install("agent", bytes, &Grants::none()).unwrap();
+            }
+        })
+    };
+    swapping.await.unwrap();
+    over.store(true, Ordering::Release);
+    let (mut calls, mut seen) = (0, HashSet::new());
+    for caller in callers {
+        let (made, met) = caller.await.unwrap();
+        calls += made;
+        seen.extend(met);
+    }
+    assert!(calls >= SWAPS, "{calls} calls beside {SWAPS} swaps");
+    assert!(
+        seen.len() > 10,
+        "the callers met {} of 50 versions",
+        seen.len()
+    );
+}
+
+/// Refuses one digest.
+struct Revoked(String);
+
+impl Refusals for Revoked {
+    fn refused(&self, digest: &str) -> Option<String> {
+        (digest == self.0).then(|| "it was stolen".to_owned())
+    }
+}
+
+#[test]
+fn what_was_revoked_is_not_loaded_though_somebody_holds_it() {
+    let bytes = component("works");
+    let catalogue = empty();
+    let held = catalogue.load(&bytes, &Grants::none()).unwrap();
+    let refusing = catalogue.refusing(Arc::new(Revoked(held.digest().to_owned())));
+    let refused = refusing.load(&bytes, &Grants::none()).unwrap_err();
+    let expected = LoadError::Revoked {
+        digest: held.digest().to_owned(),
+        reason: "it was stolen".to_owned(),
+    };
+    assert_eq!(refused, expected);
+    refusing
+        .load(&component("well_behaved"), &Grants::none())
+        .unwrap();
 }

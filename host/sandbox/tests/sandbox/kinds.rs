@@ -45,6 +45,16 @@ fn aggregate(results: Vec<MemberResult>, config: &str) -> Request {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn any_plugin_may_be_asked_to_start_and_no_more() {
+    for guest in ["well_behaved", "joins", "faults"] {
+        let report = ask(guest, Request::Start).await;
+        assert_eq!(report.ended, Ended::Value(Reply::Started), "{guest}");
+    }
+    // Its start function is metered as a call is.
+    out_of_fuel(&ask("loop_in_start", Request::Start).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 pub async fn joins() {
     let report = ask("joins", aggregate(two_members(), "{}")).await;
     assert_eq!(output(&report), "{\"two\":2}");

@@ -81,7 +81,8 @@ fn manifest(name: &str, text: &str) -> String {
     format!(r#"{{"name":"{name}","version":"0.1.0","kind":"{kind}"}}"#)
 }
 
-fn encoded(text: &str) -> Vec<u8> {
+/// A guest's text as a component without a manifest.
+pub fn encoded(text: &str) -> Vec<u8> {
     let world = said(text, "world");
     let version = if world == "of-tomorrow" {
         "0.2.0"

@@ -1,0 +1,99 @@
+//! What the registry's index holds, and the rules over it that need no file.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::error::RegistryError;
+use super::upgrade::Wants;
+
+/// One version of a plugin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Version {
+    /// What its bytes are.
+    pub digest: String,
+    /// What its manifest says.
+    pub version: String,
+    /// Its kind.
+    pub kind: String,
+    /// Bytes.
+    pub size: u64,
+    /// When it was added, in milliseconds since 1970.
+    pub added_at_ms: i64,
+    /// What it asks for.
+    pub wants: Wants,
+    /// By whom it was signed, if by somebody known.
+    pub signer: Option<String>,
+}
+
+/// A name and its versions, in the order in which they went live.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The digest that new runs take; none after all of them were revoked.
+    pub live: Option<String>,
+    /// All versions.
+    pub versions: Vec<Version>,
+}
+
+impl Entry {
+    /// The version that new runs take.
+    #[must_use]
+    pub fn live(&self) -> Option<&Version> {
+        let live = self.live.as_ref()?;
+        self.versions.iter().find(|known| known.digest == *live)
+    }
+}
+
+/// A digest that is not loaded any more.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Revocation {
+    /// When.
+    pub at_ms: i64,
+    /// Why.
+    pub reason: String,
+}
+
+/// Everything that the registry knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contents {
+    pub(super) format: u32,
+    /// By name.
+    pub plugins: BTreeMap<String, Entry>,
+    /// By digest.
+    pub revoked: BTreeMap<String, Revocation>,
+}
+
+impl Contents {
+    pub(super) fn check(&self, digest: &str) -> Result<(), RegistryError> {
+        match self.revoked.get(digest) {
+            None => Ok(()),
+            Some(revocation) => Err(RegistryError::Revoked {
+                digest: digest.to_owned(),
+                reason: revocation.reason.clone(),
+            }),
+        }
+    }
+
+    pub(super) fn unknown(&self, name: &str) -> RegistryError {
+        RegistryError::UnknownName {
+            name: name.to_owned(),
+            known: self.plugins.keys().cloned().collect(),
+        }
+    }
+}
+
+impl Entry {
+    /// Lets the newest version before the live one go live that was not revoked.
+    pub(super) fn step_back(&mut self, revoked: &BTreeMap<String, Revocation>) {
+        let live = self.live.take();
+        let place = self
+            .versions
+            .iter()
+            .position(|known| Some(&known.digest) == live.as_ref());
+        let before = &self.versions[..place.unwrap_or(0)];
+        let good = before
+            .iter()
+            .rfind(|known| !revoked.contains_key(&known.digest));
+        self.live = good.map(|known| known.digest.clone());
+    }
+}

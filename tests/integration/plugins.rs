@@ -1,0 +1,367 @@
+//! The registry of plugins: what goes live, what does not, and on what runs stay.
+
+use std::path::{Path, PathBuf};
+
+use ed25519_dalek::{Signer as _, SigningKey};
+use serde_json::Value;
+
+use crate::program::{Ended, Place, ended};
+use crate::running::{Running, guests};
+
+/// A guest of the tests.
+fn guest(name: &str) -> Vec<u8> {
+    std::fs::read(guests().join(format!("{name}.wasm"))).unwrap()
+}
+
+/// The echo, saying of itself that it has this version. Five characters, as its own has.
+fn echo(version: &str) -> Vec<u8> {
+    let mut bytes = guest("echo");
+    let find = |from: usize, text: &[u8]| {
+        let found = bytes[from..].windows(text.len()).position(|at| at == text);
+        from + found.expect("a manifest with a version") + text.len()
+    };
+    // The SDK says what version it is of, too.
+    let at = find(find(0, b"menagerie:manifest"), br#"],"version":""#);
+    assert_eq!((version.len(), bytes[at + 5]), (5, b'"'), "another length");
+    bytes[at..at + 5].copy_from_slice(version.as_bytes());
+    bytes
+}
+
+fn file(place: &Place, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = place.path(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+/// `plugins …` with whatever else, answered as JSON.
+fn plugins(place: &Place, arguments: &[&str]) -> Ended {
+    let mut command = place.menagerie();
+    ended(command.arg("plugins").args(arguments).arg("--json"))
+}
+
+fn add(place: &Place, path: &Path, more: &[&str]) -> Ended {
+    let path = path.display().to_string();
+    let arguments: Vec<&str> = ["add", &path, "--name", "worker-of-ours"]
+        .into_iter()
+        .chain(more.iter().copied())
+        .collect();
+    plugins(place, &arguments)
+}
+
+fn added(place: &Place, version: &str) -> String {
+    let path = file(place, "next.wasm", &echo(version));
+    let told = add(place, &path, &[]).expect(0).json();
+    assert_eq!(told["version"], version);
+    std::fs::remove_file(path).unwrap();
+    told["digest"].as_str().unwrap().to_owned()
+}
+
+const FLOW: &str = "name = \"tiny\"\n[agents.one]\nplugin = \"worker-of-ours\"\n[strategy]\nplugin = \"echo-strategy\"\n";
+
+fn run(place: &Place, flow: &str, id: &str) -> std::process::Command {
+    let path = place.write("flow.toml", flow);
+    let mut command = place.menagerie();
+    command
+        .arg("run")
+        .arg(path)
+        .args(["--id", id, "--json", "--input", r#"{"text":"x"}"#]);
+    command
+}
+
+/// The digest that a run's agent is pinned to.
+fn pinned(place: &Place, id: &str) -> String {
+    let events = place.call(&["events", id, "--json"]).expect(0).stdout;
+    let first: Value = serde_json::from_str(events.lines().next().unwrap()).unwrap();
+    let digest = &first["event"]["pins"]["plugins"]["agent:one"];
+    digest
+        .as_str()
+        .unwrap_or_else(|| panic!("no pin in {first}"))
+        .to_owned()
+}
+
+#[test]
+fn new_runs_take_the_live_version_and_a_flow_may_name_another() {
+    let place = Place::new();
+    let first = added(&place, "1.0.0");
+    ended(&mut run(&place, FLOW, "a")).expect(0);
+    let second = added(&place, "1.1.0");
+    ended(&mut run(&place, FLOW, "b")).expect(0);
+    let named = FLOW.replace("worker-of-ours", "worker-of-ours@1.0.0");
+    ended(&mut run(&place, &named, "c")).expect(0);
+    assert_eq!(pinned(&place, "a"), first);
+    assert_eq!(pinned(&place, "b"), second);
+    assert_eq!(pinned(&place, "c"), first);
+
+    let missing = FLOW.replace("worker-of-ours", "worker-of-ours@9.9.9");
+    let refused = ended(&mut run(&place, &missing, "d")).expect(2);
+    let said = refused.json().to_string();
+    assert!(
+        said.contains("9.9.9") && said.contains("1.0.0") && said.contains("1.1.0"),
+        "{said}"
+    );
+
+    let listed = plugins(&place, &["ls"]).expect(0).json();
+    assert_eq!(listed["plugins"][0]["live"], second);
+    let back = plugins(&place, &["rollback", "worker-of-ours"])
+        .expect(0)
+        .json();
+    assert_eq!(
+        (&back["digest"], &back["version"]),
+        (&first.into(), &"1.0.0".into())
+    );
+    plugins(&place, &["rollback", "worker-of-ours"]).expect(2);
+    plugins(&place, &["rm", "worker-of-ours"]).expect(0);
+    ended(&mut run(&place, FLOW, "e")).expect(2);
+    plugins(&place, &["rm", "worker-of-ours"]).expect(2);
+}
+
+#[test]
+fn a_run_begun_before_a_swap_ends_on_its_own_bytes_though_their_source_is_gone() {
+    let place = Place::new();
+    let first = added(&place, "1.0.0");
+    let killed = ended(run(&place, FLOW, "old").env("MENAGERIE_CRASH_AT", "before-call@one:1"));
+    assert_eq!(killed.code, None, "{killed:?}");
+    // A swap, and then even the registry forgets.
+    let second = added(&place, "2.0.0");
+    plugins(&place, &["rm", "worker-of-ours"]).expect(0);
+    assert_eq!(added(&place, "2.0.0"), second);
+
+    let resumed = place.call(&["resume", "old", "--json"]).expect(0).json();
+    assert_eq!(resumed["status"], "completed", "{resumed}");
+    assert_eq!(pinned(&place, "old"), first);
+    // Its calls were those of the old bytes: the replay over its pins is equal.
+    place.call(&["replay", "old", "--json"]).expect(0);
+    ended(&mut run(&place, FLOW, "new")).expect(0);
+    assert_eq!(pinned(&place, "new"), second);
+}
+
+#[test]
+fn what_fails_at_anything_never_goes_live() {
+    let place = Place::new();
+    let good = added(&place, "1.0.0");
+    let live = || plugins(&place, &["ls"]).expect(0).json()["plugins"][0]["live"].clone();
+    let mut damaged = echo("1.1.0");
+    damaged.truncate(damaged.len() / 2);
+    for (name, bytes, why) in [
+        (
+            "text.wasm",
+            b"no component".to_vec(),
+            "no WebAssembly component",
+        ),
+        ("half.wasm", damaged, "damaged"),
+        // It reaches outside, which the live version does not ask for.
+        ("more.wasm", guest("fetcher"), "the grant `http`"),
+    ] {
+        let refused = add(&place, &file(&place, name, &bytes), &[]).expect(2);
+        let said = refused.json().to_string();
+        assert!(said.contains(why) && said.contains(name), "{said}");
+        assert_eq!(live(), good);
+    }
+    ended(&mut run(&place, FLOW, "still")).expect(0);
+    assert_eq!(pinned(&place, "still"), good);
+    // Somebody saw to it.
+    let path = place.path("more.wasm");
+    let granted = add(&place, &path, &["--grant"]).expect(0).json();
+    assert_eq!(granted["wants"]["grants"][0], "http");
+    assert_eq!(live(), granted["digest"]);
+    let name = ["add", &path.display().to_string(), "--name", "no name"].map(str::to_owned);
+    plugins(&place, &name.each_ref().map(String::as_str)).expect(2);
+}
+
+#[test]
+fn a_revoked_digest_is_refused_for_new_runs_and_old_ones() {
+    let place = Place::new();
+    let first = added(&place, "1.0.0");
+    let second = added(&place, "1.1.0");
+    let killed = ended(run(&place, FLOW, "cut").env("MENAGERIE_CRASH_AT", "before-call@one:1"));
+    assert_eq!(killed.code, None, "{killed:?}");
+    let revoked = plugins(
+        &place,
+        &["revoke", &second, "--reason", "it is not what it says"],
+    );
+    assert_eq!(revoked.expect(0).json()["was_live"][0], "worker-of-ours");
+
+    // The name is back at the version before, and the digest comes in by no way.
+    ended(&mut run(&place, FLOW, "after")).expect(0);
+    assert_eq!(pinned(&place, "after"), first);
+    let path = file(&place, "again.wasm", &echo("1.1.0"));
+    let by_file = FLOW.replace("\"worker-of-ours\"", "{ file = \"again.wasm\" }");
+    let by_version = FLOW.replace("worker-of-ours", "worker-of-ours@1.1.0");
+    for refused in [
+        add(&place, &path, &["--grant"]),
+        ended(&mut run(&place, &by_file, "by-file")),
+        ended(&mut run(&place, &by_version, "by-version")),
+        place.call(&["resume", "cut", "--json"]),
+    ] {
+        let said = format!("{}{}", refused.stdout, refused.stderr);
+        assert_ne!(refused.code, Some(0), "{said}");
+        assert!(said.contains("it is not what it says"), "{said}");
+    }
+    plugins(&place, &["revoke", "sha256:12"]).expect(2);
+}
+
+/// Bytes in base64.
+fn base64(bytes: &[u8]) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |three: &[u8]| {
+        let number = three
+            .iter()
+            .fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
+        let number = number << (8 * (3 - three.len()));
+        let letter = |at: usize| match at <= three.len() {
+            true => char::from(LETTERS[(number >> (18 - 6 * at) & 63) as usize]),
+            false => '=',
+        };
+        (0..4).map(letter).collect::<String>()
+    };
+    bytes.chunks(3).map(group).collect()
+}
+
+/// A key as minisign has them, made of one number.
+struct Key(SigningKey, [u8; 8]);
+
+impl Key {
+    fn new(number: u8) -> Key {
+        Key(SigningKey::from_bytes(&[number; 32]), [number; 8])
+    }
+
+    fn public(&self) -> String {
+        base64(&[b"Ed", &self.1[..], self.0.verifying_key().as_bytes()].concat())
+    }
+
+    fn sign(&self, bytes: &[u8]) -> String {
+        let signature = self.0.sign(bytes).to_bytes();
+        let comment = "of the tests";
+        let global = self.0.sign(&[&signature[..], comment.as_bytes()].concat());
+        format!(
+            "untrusted comment: whatever\n{}\ntrusted comment: {comment}\n{}\n",
+            base64(&[b"Ed", &self.1[..], &signature[..]].concat()),
+            base64(&global.to_bytes())
+        )
+    }
+}
+
+#[test]
+fn signatures_are_asked_for_and_forged_ones_refused() {
+    let place = Place::new();
+    let (ours, other) = (Key::new(7), Key::new(9));
+    let key = place.write(
+        "ours.pub",
+        &format!("untrusted comment: ours\n{}\n", ours.public()),
+    );
+    let bytes = echo("1.0.0");
+    let path = file(&place, "signed.wasm", &bytes);
+    let signature = place.path("signed.wasm.minisig");
+    let policy = format!("signed-by {}", ours.public());
+    let by_file = ["--trust", "signed", "--keys", key.to_str().unwrap()];
+    let by_key = ["--trust", &policy];
+
+    for asked in [&by_file[..], &by_key[..]] {
+        let _ = std::fs::remove_file(&signature);
+        let refused = |why: &str| {
+            let said = add(&place, &path, asked).expect(2).json().to_string();
+            assert!(said.contains(why), "{said}");
+        };
+        refused("is not signed");
+        std::fs::write(&signature, other.sign(&bytes)).unwrap();
+        refused("another key");
+        std::fs::write(&signature, ours.sign(&echo("1.0.1"))).unwrap();
+        refused("altered");
+        std::fs::write(&signature, "nonsense").unwrap();
+        refused("none in the format");
+        std::fs::write(&signature, ours.sign(&bytes)).unwrap();
+        let told = add(&place, &path, asked).expect(0).json();
+        assert_eq!(told["signer"], ours.public());
+    }
+    // What was added was checked; what lies in a folder is checked when a flow names it.
+    let strategy = place.path("plugins");
+    std::fs::create_dir(&strategy).unwrap();
+    let unsigned = guest("echo-strategy");
+    std::fs::write(strategy.join("echo-strategy.wasm"), &unsigned).unwrap();
+    let refused = ended(run(&place, FLOW, "a").args(by_key)).expect(2);
+    assert!(refused.stdout.contains("is not signed"), "{refused:?}");
+    std::fs::write(
+        strategy.join("echo-strategy.wasm.minisig"),
+        ours.sign(&unsigned),
+    )
+    .unwrap();
+    ended(run(&place, FLOW, "a").args(by_key)).expect(0);
+
+    plugins(&place, &["ls", "--trust", "signed-by nobody"]).expect(2);
+    plugins(&place, &["ls", "--trust", "sometimes"]).expect(2);
+    // `signed` by nobody in particular is a mistake, and not everybody's leave.
+    add(&place, &path, &["--trust", "signed"]).expect(2);
+}
+
+#[test]
+fn a_gate_lets_a_version_through_that_holds_in_recorded_runs() {
+    let place = Place::new();
+    added(&place, "1.0.0");
+    let next = file(&place, "gated.wasm", &echo("1.1.0"));
+    let gate = ["--gate", "output", "--runs", "2"];
+    let refused = add(&place, &next, &gate).expect(2).json().to_string();
+    assert!(refused.contains("no ended run"), "{refused}");
+    for id in ["a", "b", "c"] {
+        ended(&mut run(&place, FLOW, id)).expect(0);
+    }
+    let told = add(&place, &next, &gate).expect(0).json();
+    assert_eq!(
+        (&told["judged_runs"], &told["version"]),
+        (&2.into(), &"1.1.0".into())
+    );
+
+    // One that answers otherwise: under the same name in its manifest, so that the runs are its.
+    let mut other = guest("echo");
+    let text = br#""length""#;
+    let places: Vec<usize> = (0..other.len() - text.len())
+        .filter(|at| other[*at..].starts_with(b"length"))
+        .collect();
+    assert!(!places.is_empty(), "the echo names a field");
+    for at in places {
+        other[at..at + 6].copy_from_slice(b"LENGTH");
+    }
+    let other = file(&place, "other.wasm", &other);
+    let refused = add(&place, &other, &gate).expect(2).json().to_string();
+    assert!(
+        refused.contains("gate is shut") && refused.contains("does not hold in run"),
+        "{refused}"
+    );
+    let listed = plugins(&place, &["ls"]).expect(0).json();
+    assert_eq!(listed["plugins"][0]["live"], told["digest"]);
+}
+
+#[test]
+fn a_host_that_stays_admits_what_comes_into_its_watched_folder() {
+    let place = Place::new();
+    let folder = place.path("incoming");
+    std::fs::create_dir(&folder).unwrap();
+    let mut serve = Running::serve(&place, &["--watch", folder.to_str().unwrap()]);
+    std::fs::write(folder.join("echo.wasm"), echo("1.0.0")).unwrap();
+    let first = serve.until_said("plugin_added", |_| true);
+    assert_eq!(
+        (&first["name"], &first["version"]),
+        (&"echo".into(), &"1.0.0".into())
+    );
+    std::fs::write(folder.join("broken.wasm"), b"no component").unwrap();
+    let refused = serve.until_said("plugin_refused", |_| true);
+    assert!(
+        refused["error"]
+            .to_string()
+            .contains("no WebAssembly component"),
+        "{refused}"
+    );
+    std::fs::write(folder.join("echo.wasm"), echo("1.1.0")).unwrap();
+    let second = serve.until_said("plugin_added", |_| true);
+    assert_eq!(second["version"], "1.1.0");
+
+    // A run for the host takes what is live, by its digest.
+    let flow = FLOW.replace("worker-of-ours", "echo");
+    ended(run(&place, &flow, "served").arg("--detach")).expect(0);
+    serve.until_said("ended", |line| line["run"] == "served");
+    assert_eq!(
+        pinned(&place, "served"),
+        *second["digest"].as_str().unwrap()
+    );
+    let back = plugins(&place, &["rollback", "echo"]).expect(0).json();
+    assert_eq!(back["digest"], first["digest"]);
+}
