@@ -365,3 +365,32 @@ fn a_host_that_stays_admits_what_comes_into_its_watched_folder() {
     let back = plugins(&place, &["rollback", "echo"]).expect(0).json();
     assert_eq!(back["digest"], first["digest"]);
 }
+
+#[test]
+fn a_flow_that_asks_for_more_than_the_node_gives_is_refused_with_the_ceiling() {
+    let place = Place::new();
+    added(&place, "1.0.0");
+    let limits = "plugin = \"worker-of-ours\"\nlimits = { memory = \"256 MiB\" }";
+    let greedy = FLOW.replace("plugin = \"worker-of-ours\"", limits);
+    let flow = place.write("greedy.toml", &greedy).display().to_string();
+    let check = |more: &[&str]| {
+        let arguments = ["check", &flow, "--json"]
+            .into_iter()
+            .chain(more.iter().copied());
+        place.call(&arguments.collect::<Vec<_>>())
+    };
+    check(&[]).expect(0);
+    check(&["--max-memory-mib", "256"]).expect(0);
+    let refused = check(&["--max-memory-mib", "128"]).expect(2).json();
+    let problem = &refused["problems"][0];
+    let said = problem["message"].as_str().unwrap_or_default();
+    assert!(
+        said.contains("268435456") && said.contains("134217728"),
+        "{refused}"
+    );
+    assert!(said.contains("`memory_bytes`"), "{refused}");
+    let told = place
+        .call(&["config", "--json", "--max-memory-mib", "0"])
+        .expect(2);
+    assert!(told.stderr.contains("from 1 to 4096"), "{told:?}");
+}

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::settings::positive;
+use crate::settings::{mebibytes, positive};
 
 pub(crate) mod mine;
 pub(crate) mod plugins;
@@ -52,6 +52,9 @@ pub(crate) struct SettingArguments {
     /// How long a guest waits for the outside before its instance makes room
     #[arg(long, global = true, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) suspend_after: Option<std::time::Duration>,
+    /// The most memory that a flow may give a guest call on this node, in MiB
+    #[arg(long, global = true, value_name = "MIB", value_parser = mebibytes)]
+    pub(crate) max_memory_mib: Option<usize>,
     /// Whose plugins are taken: `any`, `signed` (by one of --keys) or `signed-by KEY`
     #[arg(long, global = true, value_name = "POLICY")]
     pub(crate) trust: Option<String>,

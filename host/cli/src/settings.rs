@@ -58,10 +58,11 @@ pub(crate) struct Settings {
     pub(crate) trust: Setting<Policy>,
     pub(crate) keys: Setting<Vec<PathBuf>>,
     pub(crate) watch: Setting<Option<PathBuf>>,
+    pub(crate) max_memory_mib: Setting<usize>,
 }
 
 /// The names of all settings, in the order in which they are shown.
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "data",
     "plugins",
     "cache",
@@ -73,6 +74,7 @@ const NAMES: [&str; 11] = [
     "trust",
     "keys",
     "watch",
+    "max_memory_mib",
 ];
 /// Variables of the environment that are no settings, and are known all the same.
 const OTHER_VARIABLES: [&str; 6] = [
@@ -150,6 +152,12 @@ impl Settings {
                 |text| Ok(std::env::split_paths(text).collect()),
                 Vec::new,
             )?,
+            max_memory_mib: sources.pick(
+                "max_memory_mib",
+                flags.max_memory_mib,
+                mebibytes,
+                || 1_024,
+            )?,
             watch: sources.pick(
                 "watch",
                 flags.watch.clone().map(Some),
@@ -213,6 +221,11 @@ impl Settings {
                 self.suspend_after.origin.clone(),
             ),
             (
+                "max_memory_mib",
+                self.max_memory_mib.value.to_string(),
+                self.max_memory_mib.origin.clone(),
+            ),
+            (
                 "trust",
                 self.trust.value.to_string(),
                 self.trust.origin.clone(),
@@ -253,6 +266,16 @@ pub(crate) fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) | Err(_) => Err(format!("found `{text}`, expected a whole number from 1")),
         Ok(number) => Ok(number),
+    }
+}
+
+/// A memory in MiB, of which 32 bits can address 4 096.
+pub(crate) fn mebibytes(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number @ 1..=4_096) => Ok(number),
+        _ => Err(format!(
+            "found `{text}`, expected a whole number of MiB from 1 to 4096"
+        )),
     }
 }
 

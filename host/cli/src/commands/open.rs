@@ -49,7 +49,7 @@ pub(crate) fn catalogue(settings: &Settings) -> Result<Catalogue, Failure> {
         suspend_after: settings.suspend_after.value,
         ..OutsideConfig::default()
     };
-    let engine = Engine::with_outside(&EngineConfig::default(), outside)
+    let engine = Engine::with_outside(&ceilings(settings), outside)
         .map_err(|error| Failure::host("the sandbox cannot be set up", error))?;
     let cache = settings.cache.value.join("compiled");
     let catalogue = Catalogue::new(engine, Some(cache))
@@ -59,6 +59,14 @@ pub(crate) fn catalogue(settings: &Settings) -> Result<Catalogue, Failure> {
         tracing::warn!("compiled plugins are not kept: {trouble}");
     }
     Ok(catalogue)
+}
+
+/// What this node gives at the most. A flow that asks for more is refused when it is loaded.
+fn ceilings(settings: &Settings) -> EngineConfig {
+    EngineConfig {
+        memory_bytes: (settings.max_memory_mib.value as u64) << 20,
+        ..EngineConfig::default()
+    }
 }
 
 /// Components are compiled by this very program, in a process of their own.
