@@ -16,6 +16,7 @@ mod forks;
 mod histories;
 mod hostile_text;
 mod housekeeping;
+mod languages;
 mod mining;
 #[path = "../support/outside.rs"]
 mod outside;

@@ -1,0 +1,125 @@
+//! Plugins in other languages than Rust, from `menagerie new` to one suite that all of them pass. Their tools
+//! come from the registries the first time, and are kept in `target/`.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::program::{Ended, Place, root};
+
+/// What is said where a language's tools can neither be found nor fetched.
+const NO_TOOLS: &str = "the tools for this language cannot be had";
+
+/// Runs the program with tools that all tests share; none where there are no tools to be had.
+fn with_tools(place: &Place, arguments: &[&str]) -> Option<Ended> {
+    let program = Path::new(env!("CARGO_BIN_EXE_menagerie"));
+    let tools = program.parent().unwrap().join("language-tools");
+    let mut command = place.command();
+    command
+        .args(arguments)
+        .env("XDG_CACHE_HOME", tools)
+        .current_dir(place.path("."));
+    let ended = crate::program::ended(&mut command);
+    if ended.stderr.contains(NO_TOOLS) {
+        eprintln!("left out, since {NO_TOOLS}: {}", ended.stderr);
+        return None;
+    }
+    Some(ended)
+}
+
+fn results(ended: &Ended) -> Vec<(String, bool)> {
+    let answer = ended.json();
+    let results = answer["results"].as_array().unwrap();
+    let passed = |result: &Value| result["wrong"].is_null();
+    results
+        .iter()
+        .map(|result| (result["name"].as_str().unwrap().to_owned(), passed(result)))
+        .collect()
+}
+
+#[test]
+fn a_new_plugin_builds_and_passes_its_tests() {
+    for (language, kind) in [
+        ("ts", "agent"),
+        ("js", "strategy"),
+        ("ts", "aggregator"),
+        ("js", "group-strategy"),
+        ("ts", "arbiter"),
+        ("python", "strategy"),
+    ] {
+        let place = Place::new();
+        let new = ["new", kind, "mine", "--lang", language];
+        with_tools(&place, &new).unwrap().expect(0);
+        let Some(tested) = with_tools(&place, &["test", "mine", "--json"]) else {
+            continue;
+        };
+        let results = results(&tested.expect(0));
+        assert_eq!(results.len(), 3, "{language} {kind}: {results:?}");
+        assert!(results.iter().all(|(_, passed)| *passed), "{results:?}");
+    }
+}
+
+/// The guest of a language, with the suite that all share.
+fn mirror(place: &Place, language: &str) -> PathBuf {
+    let from = root().join("tests/languages");
+    let dir = place.path(language);
+    std::fs::create_dir_all(dir.join("tests")).unwrap();
+    for entry in std::fs::read_dir(from.join(language)).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            std::fs::copy(&path, dir.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    std::fs::copy(from.join("cases.toml"), dir.join("tests/cases.toml")).unwrap();
+    dir
+}
+
+#[test]
+fn one_suite_holds_for_every_language() {
+    let cases = std::fs::read_to_string(root().join("tests/languages/cases.toml")).unwrap();
+    let count = cases.matches("[[case]]").count();
+    for language in ["ts", "python"] {
+        let place = Place::new();
+        mirror(&place, language);
+        let Some(tested) = with_tools(&place, &["test", language, "--json"]) else {
+            continue;
+        };
+        let results = results(&tested.expect(0));
+        // And the hostile inputs.
+        assert_eq!(results.len(), count + 1, "{language}");
+    }
+}
+
+#[test]
+fn a_crash_is_shown_with_the_authors_own_words_and_kept_to_be_made_again() {
+    let place = Place::new();
+    let new = ["new", "agent", "mine", "--lang", "js"];
+    with_tools(&place, &new).unwrap().expect(0);
+    let source = "import { agent } from \"menagerie\";\nexport default agent(({ input }) => ({ words: input.text.split(\" \").length }));\n";
+    place.write("mine/index.js", source);
+    let Some(tested) = with_tools(&place, &["test", "mine"]) else {
+        return;
+    };
+    let tested = tested.expect(1);
+    assert!(
+        tested.stdout.contains("ok      counts the words of a text"),
+        "{tested:?}"
+    );
+    assert!(
+        tested.stdout.contains("FAILED  refuses what is no text"),
+        "{tested:?}"
+    );
+    assert!(
+        tested.stdout.contains("FAILED  17 hostile inputs"),
+        "{tested:?}"
+    );
+    assert!(tested.stdout.contains("| TypeError: "), "{tested:?}");
+    let kept = "mine/target/failed-cases/17-hostile-inputs.json";
+    let again = with_tools(&place, &["test", "mine", "--replay", kept, "--json"]).unwrap();
+    assert_eq!(results(&again.expect(1)), [("null".to_owned(), false)]);
+
+    // What does not even build is told with its place.
+    place.write("mine/index.js", "export default agent(;\n");
+    let broken = with_tools(&place, &["test", "mine"]).unwrap().expect(2);
+    assert!(broken.stderr.contains("index.js:1:"), "{broken:?}");
+}
