@@ -46,6 +46,7 @@ fn a_new_plugin_builds_and_passes_its_tests() {
         ("js", "group-strategy"),
         ("ts", "arbiter"),
         ("python", "strategy"),
+        ("c", "agent"),
     ] {
         let place = Place::new();
         let new = ["new", kind, "mine", "--lang", language];

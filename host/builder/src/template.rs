@@ -16,6 +16,8 @@ pub enum Written {
     JavaScript,
     /// TypeScript.
     TypeScript,
+    /// C, for agents alone.
+    C,
 }
 
 /// What a new project is to be.
@@ -67,6 +69,7 @@ const PYTHON: OfEveryKind = of_every_kind!("python/template", "py");
 const TYPESCRIPT: OfEveryKind = of_every_kind!("js/template", "ts");
 const CASES: OfEveryKind = of_every_kind!("cases", "toml");
 
+const C_AGENT: &str = include_str!("../../../sdk/c/template/agent.c");
 const TYPES: &str = include_str!("../../../sdk/js/index.d.ts");
 
 /// Writes a project into the folder of its name below `parent`, and gives the files.
@@ -107,6 +110,21 @@ fn files(new: &NewProject<'_>) -> Result<Vec<(&'static str, String)>, String> {
         ),
     ];
     match new.written {
+        Written::C => {
+            if kind != "agent" {
+                return Err(format!(
+                    "the SDK for C is for agents, and this is to be of the kind {kind}"
+                ));
+            }
+            files.push((
+                "menagerie.toml",
+                format!(
+                    "[plugin]\nname = \"{name}\"\nversion = \"0.1.0\"\ndescription = \"\"\n\n\
+                     [menagerie]\nkind = \"{kind}\"\nskills = []\ngrants = {grants}\n"
+                ),
+            ));
+            files.push(("plugin.c", C_AGENT.to_owned()));
+        }
         Written::Rust => {
             let sdk = new
                 .rust_sdk
@@ -225,6 +243,22 @@ mod tests {
                 assert!(new_project(parent.path(), &new).is_err());
             }
         }
+    }
+
+    #[test]
+    fn in_c_there_are_agents_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let new = |kind| NewProject {
+            name: "mine",
+            kind,
+            written: Written::C,
+            grants: &[],
+            rust_sdk: None,
+        };
+        let refused = new_project(parent.path(), &new("strategy")).unwrap_err();
+        assert!(refused.to_string().contains("for agents"), "{refused}");
+        new_project(parent.path(), &new("agent")).unwrap();
+        assert_eq!(Language::of(&parent.path().join("mine")), Some(Language::C));
     }
 
     #[test]

@@ -496,6 +496,8 @@ pub(crate) enum NewLanguage {
     Js,
     /// TypeScript
     Ts,
+    /// C, for agents
+    C,
 }
 
 impl NewLanguage {
@@ -506,6 +508,7 @@ impl NewLanguage {
             Self::Python => Written::Python,
             Self::Js => Written::JavaScript,
             Self::Ts => Written::TypeScript,
+            Self::C => Written::C,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! From a project in another language than Rust to its component: the same steps for each, of which
 //! only one, the language's own tools, differs.
 
+mod c;
 mod javascript;
 mod python;
 
@@ -64,7 +65,8 @@ pub(crate) fn build(
     let component = match language {
         Language::JavaScript => javascript::component(&work, progress)?,
         Language::Python => python::component(&work, progress)?,
-        Language::Rust | Language::C => {
+        Language::C => c::component(&work, progress)?,
+        Language::Rust => {
             return Err(BuildError::NoPlugin {
                 dir: dir.to_owned(),
             });
@@ -126,7 +128,8 @@ fn source_digest(project: &Project, language: Language) -> Result<String, BuildE
     let parts: Vec<&str> = match language {
         Language::JavaScript => javascript::parts(),
         Language::Python => python::parts(),
-        Language::Rust | Language::C => Vec::new(),
+        Language::C => c::parts(),
+        Language::Rust => Vec::new(),
     };
     for part in parts {
         hash.update((part.len() as u64).to_le_bytes());
