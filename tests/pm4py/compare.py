@@ -12,11 +12,13 @@ in several places), some with noise, some of letters by chance. Compared for eac
 - alignments with PM4Py's inductive and alpha nets of another log, by cost;
 - token replay and ETC precision with alpha nets, which have no silent transitions;
 - our inductive net, read back from our PNML, and our BPMN, with which PM4Py finds the log to fit;
+- our XES against the schema, the standard's own where XES_XSD names it;
 - the log as PM4Py reads it out of our XES.gz and our CSV, and its events and cases out of our OCEL in all three forms.
 
 Prints a line of counts for each comparison and exits 1 if one differs more than it may.
 """
 
+import gzip
 import json
 import os
 import random
@@ -32,7 +34,10 @@ os.environ.setdefault("PM4PY_SHOW_PROGRESS_BAR", "False")
 
 import pandas  # noqa: E402
 import pm4py  # noqa: E402
+from lxml import etree  # noqa: E402
 from pm4py.objects.process_tree.obj import Operator  # noqa: E402
+
+SCHEMA = Path(__file__).resolve().parent.parent / "schemas" / "xes.rng"
 
 OPERATORS = {
     Operator.SEQUENCE: "sequence", Operator.XOR: "choice",
@@ -159,6 +164,9 @@ class Comparison:
     def __init__(self, program, folder):
         self.program, self.folder = program, Path(folder)
         self.same, self.different, self.shown = Counter(), Counter(), Counter()
+        self.schemas = [etree.RelaxNG(etree.parse(str(SCHEMA)))]
+        if "XES_XSD" in os.environ:
+            self.schemas = [etree.XMLSchema(etree.parse(os.environ["XES_XSD"]))]
 
     def mine(self, *arguments):
         command = [self.program, "mine", *map(str, arguments)]
@@ -212,6 +220,9 @@ class Comparison:
             else:
                 read = pm4py.read_xes(str(path))
             self.compare(f"our {name.split('.', 1)[1]} read back", seed, pm4py.get_variants(read), expected)
+        with gzip.open(self.folder / "log.xes.gz") as written:
+            valid = all(schema.validate(etree.parse(written)) for schema in self.schemas)
+        self.compare("our XES is valid", seed, valid, True)
         # Every tenth is enough: the forms do not depend on control flow.
         for name in ("log.ocel.json", "log.ocel.xml", "log.sqlite") if seed % 10 == 0 else ():
             path = self.folder / name

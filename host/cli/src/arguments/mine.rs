@@ -21,13 +21,13 @@ pub(crate) enum MineCommand {
     /// Compare a log with what should happen: a net, or a flow file
     Conform(ConformArguments),
     /// Times, waiting and its causes, failures, retries, money
-    Metrics(MetricsArguments),
+    Metrics(LogArguments),
     /// The different ways that cases go, the most frequent first
-    Variants(VariantsArguments),
+    Variants(LogArguments),
     /// What differs between two logs, and whether that may be chance
     Compare(CompareArguments),
     /// Find where in a log its process changes
-    Drift(DriftArguments),
+    Drift(LogArguments),
     /// Draw events or work over time
     Chart(ChartArguments),
     /// Look on at the store's runs: the map, bottlenecks, deviations
@@ -60,6 +60,9 @@ impl MineCommand {
 /// How a log is read.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct ReadingArguments {
+    /// Mine the runs of the store, as without a LOG
+    #[arg(long)]
+    pub(crate) store: bool,
     /// The attribute that names the activity; `org:resource` gives a map of who follows whom
     #[arg(long, value_name = "KEY", default_value = "concept:name")]
     pub(crate) activity_key: String,
@@ -259,19 +262,9 @@ pub(crate) struct ConformArguments {
     pub(crate) reading: ReadingArguments,
 }
 
+/// A log and how it is read, for commands that take nothing else.
 #[derive(Debug, Args)]
-pub(crate) struct MetricsArguments {
-    /// The log; without it, the runs of the store
-    pub(crate) log: Option<PathBuf>,
-    /// Print a JSON document
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) reading: ReadingArguments,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct VariantsArguments {
+pub(crate) struct LogArguments {
     /// The log; without it, the runs of the store
     pub(crate) log: Option<PathBuf>,
     /// Print a JSON document
@@ -287,17 +280,6 @@ pub(crate) struct CompareArguments {
     pub(crate) before: PathBuf,
     /// Another log
     pub(crate) after: PathBuf,
-    /// Print a JSON document
-    #[arg(long)]
-    pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) reading: ReadingArguments,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DriftArguments {
-    /// The log; without it, the runs of the store
-    pub(crate) log: Option<PathBuf>,
     /// Print a JSON document
     #[arg(long)]
     pub(crate) json: bool,

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::source::Source;
 use super::table;
-use crate::arguments::mine::{CompareArguments, DriftArguments};
+use crate::arguments::mine::{CompareArguments, LogArguments};
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::terminal::text::{duration_ms, instant, safe_line};
@@ -75,7 +75,7 @@ fn row(difference: &Difference) -> Vec<String> {
 
 pub(super) async fn drift(
     settings: &Settings,
-    arguments: DriftArguments,
+    arguments: LogArguments,
 ) -> Result<ExitCode, Failure> {
     let source = Source::open(settings, arguments.log.as_deref(), &arguments.reading).await?;
     let changes = drift_of(&source.log, source.occurrences);

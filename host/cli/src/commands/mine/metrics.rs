@@ -7,14 +7,14 @@ use serde_json::json;
 
 use super::source::Source;
 use super::table;
-use crate::arguments::mine::MetricsArguments;
+use crate::arguments::mine::LogArguments;
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::terminal::text::{duration_ms, safe_line};
 
 pub(super) async fn metrics(
     settings: &Settings,
-    arguments: MetricsArguments,
+    arguments: LogArguments,
 ) -> Result<ExitCode, Failure> {
     let source = Source::open(settings, arguments.log.as_deref(), &arguments.reading).await?;
     let figures = Performance::of(&source.log);

@@ -31,6 +31,10 @@ impl Source {
         reading: &ReadingArguments,
     ) -> Result<Self, Failure> {
         match path {
+            Some(path) if reading.store => Err(Failure::usage(format!(
+                "found a log, {}, and --store; expected one of them",
+                path.display()
+            ))),
             Some(path) => Self::of_file(path, reading),
             None => Self::of_store(settings, reading).await,
         }

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::source::Source;
 use super::table;
-use crate::arguments::mine::VariantsArguments;
+use crate::arguments::mine::LogArguments;
 use crate::failure::Failure;
 use crate::settings::Settings;
 
@@ -16,7 +16,7 @@ const SHOWN: usize = 20;
 
 pub(super) async fn variants(
     settings: &Settings,
-    arguments: VariantsArguments,
+    arguments: LogArguments,
 ) -> Result<ExitCode, Failure> {
     let source = Source::open(settings, arguments.log.as_deref(), &arguments.reading).await?;
     let variants = source.variants();
