@@ -1,8 +1,11 @@
 //! The registry of plugins: what goes live, what does not, and on what runs stay.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ed25519_dalek::{Signer as _, SigningKey};
+use menagerie_executor::{Candidate, Registry};
+use menagerie_sandbox::inspect;
 use serde_json::Value;
 
 use crate::program::{Ended, Place, ended};
@@ -393,4 +396,49 @@ fn a_flow_that_asks_for_more_than_the_node_gives_is_refused_with_the_ceiling() {
         .call(&["config", "--json", "--max-memory-mib", "0"])
         .expect(2);
     assert!(told.stderr.contains("from 1 to 4096"), "{told:?}");
+}
+
+#[test]
+fn whoever_reads_the_registry_sees_it_before_a_swap_or_after_it() {
+    let place = Place::new();
+    let registry = Registry::of_store(&place.path("store"));
+    let versions = ["1.0.0", "1.1.0"].map(echo);
+    let swap = |bytes: &[u8]| {
+        let inspection = inspect(bytes).unwrap();
+        let candidate = Candidate {
+            name: "echo",
+            bytes,
+            inspection: &inspection,
+            signer: None,
+            granted: false,
+            at_ms: 0,
+        };
+        registry.add(&candidate).unwrap();
+    };
+    swap(&versions[0]);
+    let over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let readers: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut seen = [0_u32; 2];
+                    while !over.load(Ordering::Acquire) || seen == [0, 0] {
+                        let bytes = registry.find("echo").unwrap().expect("always one");
+                        let which = versions.iter().position(|known| **known == *bytes);
+                        seen[which.expect("one of the two, whole")] += 1;
+                    }
+                    seen
+                })
+            })
+            .collect();
+        for swaps in 1..=40 {
+            swap(&versions[swaps % 2]);
+        }
+        over.store(true, Ordering::Release);
+        let seen = readers.into_iter().map(|reader| reader.join().unwrap());
+        let [first, second] = seen.fold([0, 0], |all, one| [all[0] + one[0], all[1] + one[1]]);
+        assert!(first > 0 && second > 0, "{first} and {second} reads");
+    });
+    let contents = registry.read().unwrap();
+    assert_eq!(contents.plugins["echo"].versions.len(), 2);
 }
