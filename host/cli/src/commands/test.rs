@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use menagerie_sandbox::{
-    CallReport, CallSpec, Catalogue, Ended, Grants, Limits, MemoryCallLog, NoHistory, NoObserver,
-    Outside, Plugin,
+    CallReport, CallSpec, Catalogue, Ended, Grants, HttpPolicy, Limits, MemoryCallLog, NoHistory,
+    NoObserver, Outside, Plugin,
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -209,7 +209,10 @@ impl Tested<'_> {
             call_log: Arc::new(MemoryCallLog::default()),
             history: Arc::new(NoHistory),
             observer: Arc::new(NoObserver),
-            outside: Outside::default(),
+            outside: Outside {
+                http: Some(Arc::new(nothing_allowed())),
+                ..Outside::default()
+            },
         };
         self.catalogue.engine().call(spec).await
     }
@@ -262,6 +265,16 @@ impl Tested<'_> {
             }
         }
         result
+    }
+}
+
+/// A grant of `http` without a rule: every request is answered with the problem `denied`, and nothing is sent.
+fn nothing_allowed() -> HttpPolicy {
+    HttpPolicy {
+        rules: Vec::new(),
+        max_request: 1 << 20,
+        max_response: 1 << 20,
+        timeout: PATIENCE,
     }
 }
 
