@@ -7,7 +7,7 @@ use menagerie_orchestration::command::Command;
 use menagerie_orchestration::event::{Answer, CallId, CallOf, Event, Recorded};
 use menagerie_orchestration::flow::Flow;
 use menagerie_orchestration::input::{Input, Wish};
-use menagerie_orchestration::replay::{Difference, Replay, facts};
+use menagerie_orchestration::replay::{self, Difference, Replay, facts};
 use menagerie_orchestration::run::Run;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -362,4 +362,31 @@ fn what_time_alone_brought_about_has_no_cause() {
     story.later(60).advance(&[wished(Wish::Unpause)]);
     assert_eq!(story.journal.last().unwrap().cause, "inbox:wish-1");
     told(&story.flow, &story.journal).unwrap();
+}
+
+#[test]
+fn ends_that_depend_on_the_moment_are_facts_and_all_others_are_made_again() {
+    // Told by clocks, by people, and by what the host had left.
+    for code in [
+        "deadline",
+        "busy",
+        "stack",
+        "cancelled",
+        "host",
+        "refused",
+        "poisoned",
+    ] {
+        assert!(replay::is_fact(code), "{code}");
+    }
+    for code in [
+        "fuel",
+        "memory",
+        "trap",
+        "output",
+        "permanent",
+        "transient",
+        "nondeterministic",
+    ] {
+        assert!(!replay::is_fact(code), "{code}");
+    }
 }
