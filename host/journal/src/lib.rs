@@ -17,6 +17,7 @@ mod memory;
 mod port;
 mod record;
 mod sqlite;
+pub mod tables;
 
 pub use crash::{crash_point, crash_point_of};
 pub use digest::{Content, Digest, LARGEST_IN_TABLE, ParseDigestError};

@@ -149,7 +149,7 @@ impl Content {
         if kind == Kind::OcelSqlite {
             // What a run that was killed has left.
             let _ = std::fs::remove_file(path);
-            ocel_sqlite::write(path, &self.objects())?;
+            menagerie_journal::tables::write_tables(path, &ocel_sqlite::tables(&self.objects()))?;
             return Ok(written);
         }
         let mut sink = BufWriter::new(File::create(path)?);

@@ -1,138 +1,158 @@
 //! An object-centric log as a SQLite database, as OCEL 2.0 has it: a table for each type beside those of all.
 
-use std::path::Path;
+use menagerie_journal::tables::{Field, Table};
+use menagerie_mining::objects::{ObjectLog, Relationship, TypeOf, Valued};
+use serde_json::Value;
 
-use menagerie_mining::objects::{ObjectLog, TypeOf, Valued};
-use rusqlite::{Connection, ToSql, params};
+/// From when on objects have what they have.
+const FIRST: &str = "1970-01-01T00:00:00.000+00:00";
 
-/// Writes a database. The file must not exist.
-pub(super) fn write(path: &Path, log: &ObjectLog) -> rusqlite::Result<()> {
-    let mut connection = Connection::open(path)?;
-    // Made from nothing and thrown away if it fails: a journal would protect nothing.
-    connection.pragma_update(None, "journal_mode", "OFF")?;
-    let transaction = connection.transaction()?;
-    transaction.execute_batch(
-        "CREATE TABLE event_map_type (ocel_type TEXT PRIMARY KEY, ocel_type_map TEXT);
-         CREATE TABLE object_map_type (ocel_type TEXT PRIMARY KEY, ocel_type_map TEXT);
-         CREATE TABLE event (ocel_id TEXT PRIMARY KEY, ocel_type TEXT);
-         CREATE TABLE object (ocel_id TEXT PRIMARY KEY, ocel_type TEXT);
-         CREATE TABLE event_object (ocel_event_id TEXT, ocel_object_id TEXT, ocel_qualifier TEXT);
-         CREATE TABLE object_object (ocel_source_id TEXT, ocel_target_id TEXT, ocel_qualifier TEXT);",
-    )?;
-    types(&transaction, "event", &log.event_types, "")?;
-    types(
-        &transaction,
-        "object",
-        &log.object_types,
-        ", \"ocel_changed_field\" TEXT",
-    )?;
-    for object in &log.objects {
-        transaction.execute(
-            "INSERT INTO object VALUES (?1, ?2)",
-            params![object.id, object.kind],
-        )?;
-        let table = table("object", &log.object_types, &object.kind);
-        let first = "1970-01-01T00:00:00.000+00:00".to_owned();
-        row(&transaction, &table, &object.id, &first, &object.attributes)?;
-        for about in &object.relationships {
-            let row = params![object.id, about.object_id, about.qualifier];
-            transaction.execute("INSERT INTO object_object VALUES (?1, ?2, ?3)", row)?;
-        }
+/// The tables of a log.
+pub(super) fn tables(log: &ObjectLog) -> Vec<Table> {
+    let mut tables = vec![
+        types("event_map_type", &log.event_types),
+        types("object_map_type", &log.object_types),
+        texts(
+            "event",
+            &["ocel_id", "ocel_type"],
+            log.events.iter().map(|event| vec![&event.id, &event.kind]),
+        ),
+        texts(
+            "object",
+            &["ocel_id", "ocel_type"],
+            log.objects
+                .iter()
+                .map(|object| vec![&object.id, &object.kind]),
+        ),
+        related(
+            "event_object",
+            ["ocel_event_id", "ocel_object_id"],
+            log.events
+                .iter()
+                .map(|event| (&event.id, &event.relationships)),
+        ),
+        related(
+            "object_object",
+            ["ocel_source_id", "ocel_target_id"],
+            log.objects
+                .iter()
+                .map(|object| (&object.id, &object.relationships)),
+        ),
+    ];
+    for (place, kind) in log.event_types.iter().enumerate() {
+        let events = log.events.iter().filter(|event| event.kind == kind.name);
+        let rows = events.map(|event| row(kind, &event.id, &event.time, &event.attributes));
+        tables.push(Table {
+            rows: rows.collect(),
+            ..of_type("event", place, kind)
+        });
     }
-    for event in &log.events {
-        transaction.execute(
-            "INSERT INTO event VALUES (?1, ?2)",
-            params![event.id, event.kind],
-        )?;
-        let table = table("event", &log.event_types, &event.kind);
-        row(
-            &transaction,
-            &table,
-            &event.id,
-            &event.time,
-            &event.attributes,
-        )?;
-        for about in &event.relationships {
-            let row = params![event.id, about.object_id, about.qualifier];
-            transaction.execute("INSERT INTO event_object VALUES (?1, ?2, ?3)", row)?;
-        }
-    }
-    transaction.commit()
-}
-
-/// The table of a type: by its place, since its name may be anything.
-fn table(of: &str, types: &[TypeOf], name: &str) -> String {
-    let place = types.iter().position(|one| one.name == name).unwrap_or(0);
-    format!("{of}_T{place}")
-}
-
-fn types(connection: &Connection, of: &str, types: &[TypeOf], more: &str) -> rusqlite::Result<()> {
-    for (place, kind) in types.iter().enumerate() {
-        let insert = format!("INSERT INTO {of}_map_type VALUES (?1, ?2)");
-        connection.execute(&insert, params![kind.name, format!("T{place}")])?;
-        let columns: Vec<String> = kind
-            .attributes
-            .iter()
-            .map(|attribute| {
-                let sort = match attribute.kind.as_str() {
-                    "integer" => "INTEGER",
-                    "float" => "REAL",
-                    "boolean" => "BOOLEAN",
-                    _ => "TEXT",
-                };
-                format!(", {} {sort}", quoted(&attribute.name))
+    for (place, kind) in log.object_types.iter().enumerate() {
+        let objects = log.objects.iter().filter(|object| object.kind == kind.name);
+        let mut table = of_type("object", place, kind);
+        table
+            .columns
+            .push(("ocel_changed_field".to_owned(), "TEXT"));
+        table.rows = objects
+            .map(|object| {
+                let mut row = row(kind, &object.id, FIRST, &object.attributes);
+                // Nothing changes after the first time.
+                row.push(Field::Null);
+                row
             })
             .collect();
-        connection.execute_batch(&format!(
-            "CREATE TABLE {of}_T{place} (ocel_id TEXT, ocel_time TIMESTAMP{}{more});",
-            columns.concat()
-        ))?;
+        tables.push(table);
     }
-    Ok(())
+    tables
 }
 
-fn row(
-    connection: &Connection,
-    table: &str,
-    id: &str,
-    time: &str,
-    attributes: &[Valued],
-) -> rusqlite::Result<()> {
-    let columns: Vec<String> = attributes
-        .iter()
-        .map(|attribute| format!(", {}", quoted(&attribute.name)))
-        .collect();
-    let marks: Vec<String> = (0..attributes.len())
-        .map(|place| format!(", ?{}", place + 3))
-        .collect();
-    let values: Vec<Box<dyn ToSql>> = attributes
-        .iter()
-        .map(|attribute| value(&attribute.value))
-        .collect();
-    let mut all: Vec<&dyn ToSql> = vec![&id, &time];
-    all.extend(values.iter().map(|value| &**value));
-    let insert = format!(
-        "INSERT INTO {table} (ocel_id, ocel_time{}) VALUES (?1, ?2{})",
-        columns.concat(),
-        marks.concat()
-    );
-    connection.execute(&insert, &all[..])?;
-    Ok(())
+fn text(text: &str) -> Field {
+    Field::Text(text.to_owned())
 }
 
-fn value(value: &serde_json::Value) -> Box<dyn ToSql> {
+fn texts<'a>(name: &str, columns: &[&str], rows: impl Iterator<Item = Vec<&'a String>>) -> Table {
+    Table {
+        name: name.to_owned(),
+        columns: columns
+            .iter()
+            .map(|column| ((*column).to_owned(), "TEXT"))
+            .collect(),
+        rows: rows
+            .map(|row| row.into_iter().map(|field| text(field)).collect())
+            .collect(),
+    }
+}
+
+/// The name of each type's own table: by its place, since a type may be called anything.
+fn types(name: &str, types: &[TypeOf]) -> Table {
+    let names: Vec<(String, String)> = types
+        .iter()
+        .enumerate()
+        .map(|(place, kind)| (kind.name.clone(), format!("T{place}")))
+        .collect();
+    texts(
+        name,
+        &["ocel_type", "ocel_type_map"],
+        names.iter().map(|(name, own)| vec![name, own]),
+    )
+}
+
+fn related<'a>(
+    name: &str,
+    columns: [&str; 2],
+    relationships: impl Iterator<Item = (&'a String, &'a Vec<Relationship>)>,
+) -> Table {
+    let rows = relationships.flat_map(|(id, about)| {
+        about
+            .iter()
+            .map(move |one| vec![id, &one.object_id, &one.qualifier])
+    });
+    texts(name, &[columns[0], columns[1], "ocel_qualifier"], rows)
+}
+
+/// The table of a type, without rows.
+fn of_type(of: &str, place: usize, kind: &TypeOf) -> Table {
+    let own = kind.attributes.iter().map(|attribute| {
+        let sort = match attribute.kind.as_str() {
+            "integer" => "INTEGER",
+            "float" => "REAL",
+            "boolean" => "BOOLEAN",
+            _ => "TEXT",
+        };
+        (attribute.name.clone(), sort)
+    });
+    let fixed = [
+        ("ocel_id".to_owned(), "TEXT"),
+        ("ocel_time".to_owned(), "TIMESTAMP"),
+    ];
+    Table {
+        name: format!("{of}_T{place}"),
+        columns: fixed.into_iter().chain(own).collect(),
+        rows: Vec::new(),
+    }
+}
+
+fn row(kind: &TypeOf, id: &str, time: &str, attributes: &[Valued]) -> Vec<Field> {
+    let of_one = |name: &str| {
+        let found = attributes.iter().find(|attribute| attribute.name == name);
+        found.map_or(Field::Null, |attribute| field(&attribute.value))
+    };
+    let own = kind
+        .attributes
+        .iter()
+        .map(|attribute| of_one(&attribute.name));
+    [text(id), text(time)].into_iter().chain(own).collect()
+}
+
+fn field(value: &Value) -> Field {
     match value {
-        serde_json::Value::Bool(truth) => Box::new(*truth),
-        serde_json::Value::Number(number) => match number.as_i64() {
-            Some(whole) => Box::new(whole),
-            None => Box::new(number.as_f64()),
+        Value::Null => Field::Null,
+        Value::Bool(truth) => Field::Integer(i64::from(*truth)),
+        Value::Number(number) => match number.as_i64() {
+            Some(whole) => Field::Integer(whole),
+            None => number.as_f64().map_or(Field::Null, Field::Real),
         },
-        serde_json::Value::String(text) => Box::new(text.clone()),
-        other => Box::new(other.to_string()),
+        Value::String(text) => Field::Text(text.clone()),
+        other => Field::Text(other.to_string()),
     }
-}
-
-/// A name as SQL quotes it.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }
