@@ -25,10 +25,12 @@ fn a_run_ends_with_its_report_its_id_and_what_to_try_next() {
         "show mine",
         "events mine",
         "export mine --format xes -o run.xes",
+        "mine metrics",
+        "mine discover -o map.svg",
     ] {
         assert!(last.contains(&format!("menagerie {next}\n")), "{last}");
         let words = next.split(' ').map(|word| match word {
-            "run.xes" => place.path(word).into_os_string(),
+            "run.xes" | "map.svg" => place.path(word).into_os_string(),
             word => word.into(),
         });
         place.run(words).expect(0);

@@ -268,6 +268,41 @@ fn runs_are_looked_on_at_as_they_go() {
 }
 
 #[test]
+fn a_net_in_another_encoding_is_read_as_it_says() {
+    let place = Place::new();
+    let net = "<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?><pnml><net id=\"n\"><place id=\"p\"><initialMarking><text>1</text></initialMarking></place>\
+               <place id=\"q\"/><transition id=\"t\"><name><text>pr\u{fc}fen</text></name></transition>\
+               <arc id=\"a\" source=\"p\" target=\"t\"/><arc id=\"b\" source=\"t\" target=\"q\"/></net></pnml>";
+    let latin: Vec<u8> = net
+        .chars()
+        .map(|character| u8::try_from(u32::from(character)).unwrap())
+        .collect();
+    let path = place.path("net.pnml");
+    std::fs::write(&path, latin).unwrap();
+    let text = std::fs::read_to_string(log(&place, "log.xes", &["a"])).unwrap();
+    let log = place
+        .write(
+            "log.xes",
+            &text.replace("value=\"a\"", "value=\"pr\u{fc}fen\""),
+        )
+        .display()
+        .to_string();
+    let found = mine(
+        &place,
+        &[
+            "conform",
+            &log,
+            "--model",
+            &path.display().to_string(),
+            "--json",
+        ],
+    )
+    .expect(0)
+    .json();
+    assert_eq!(found["total_cost"], json!(0), "{found}");
+}
+
+#[test]
 fn deviations_are_said_in_words() {
     let place = Place::new();
     let good = log(&place, "good.xes", &["abcd", "acbd"]);

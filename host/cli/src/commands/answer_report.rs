@@ -196,5 +196,7 @@ fn print_next(finished: &Finished<'_>) {
     }
     eprintln!("look closer: menagerie show {key}");
     eprintln!("             menagerie events {key}");
-    eprintln!("             menagerie mine metrics, and mine discover -o map.svg, over all runs");
+    eprintln!("             menagerie export {key} --format xes -o run.xes");
+    eprintln!("over all:    menagerie mine metrics");
+    eprintln!("             menagerie mine discover -o map.svg");
 }

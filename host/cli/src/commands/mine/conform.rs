@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use menagerie_mining::conform::{
     Alignment, TokenCounts, Unknown, align, diagnose, precision, replay,
 };
+use menagerie_mining::document::{MOST_BYTES, text_of};
 use menagerie_mining::log::{Variant, Variants};
 use menagerie_mining::net::{PetriNet, Task, read_pnml};
 use menagerie_mining::shapes::{AlignedVariant, AlignmentShape, ReplayShape, ReplayedVariant};
@@ -158,8 +159,10 @@ pub(super) fn model(path: &Path) -> Result<PetriNet, Failure> {
     match path.extension().and_then(|extension| extension.to_str()) {
         Some("toml") => Ok(of_flow(&read_flow(path)?.parsed.flow)),
         Some("pnml" | "xml") => {
-            let text = std::fs::read_to_string(path)
+            // ProM declares ISO-8859-1: what the declaration says is how it is read.
+            let bytes = std::fs::read(path)
                 .map_err(|error| in_file(&format!("cannot be read: {error}")))?;
+            let text = text_of(&bytes, MOST_BYTES).map_err(|error| in_file(&error))?;
             read_pnml(&text).map_err(|error| in_file(&error))
         }
         _ => Err(in_file(&"found another ending, expected .pnml or .toml")),
