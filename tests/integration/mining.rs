@@ -195,6 +195,11 @@ fn the_runs_of_the_store_conform_to_their_flow_and_have_figures() {
     assert_eq!(lockfile["completed"], json!(2));
     assert!(lockfile["cost"]["fuel"].as_u64().unwrap() > 0);
     assert!(lockfile["service"]["count"] == json!(2), "{lockfile}");
+    let table = mine(&place, &["metrics"]).expect(0).stdout;
+    assert!(
+        table.contains("  SINCE LAST  SERVICE  WAITING  WAITING CAUSED\n"),
+        "{table}"
+    );
     let with_decisions = mine(&place, &["variants", "--decisions", "--json"])
         .expect(0)
         .json();

@@ -92,6 +92,7 @@ fn print(figures: &Performance) {
             "FAILED",
             "RETRIES",
             "REWORK",
+            "SINCE LAST",
             "SERVICE",
             "WAITING",
             "WAITING CAUSED",

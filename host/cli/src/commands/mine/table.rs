@@ -30,6 +30,11 @@ fn laid_out(
     is_text: impl Fn(usize) -> bool,
     widest: usize,
 ) -> String {
+    // A row that is longer than its header would lose its last cells without a word.
+    debug_assert!(
+        rows.iter().all(|row| row.len() == header.len()),
+        "a cell for each column"
+    );
     let header: Vec<String> = header.iter().map(|cell| (*cell).to_owned()).collect();
     let cells = |row: &Vec<String>| -> Vec<String> {
         row.iter()
