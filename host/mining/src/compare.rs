@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::log::{Log, Occurrences};
+use crate::log::{Log, Occurrences, ms};
 use crate::performance::steps;
 use crate::statistics::{fisher, holm, mann_whitney};
 
@@ -219,11 +219,6 @@ fn median(lengths: &[f64]) -> f64 {
     } else {
         f64::midpoint(sorted[middle - 1], sorted[middle])
     }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "2^53 µs are 285 years")]
-fn ms(micros: i64) -> f64 {
-    micros as f64 / 1e3
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts lie below 2^53")]

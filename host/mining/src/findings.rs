@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::conform::{align, diagnose};
-use crate::log::{Log, Occurrences, Variants};
+use crate::log::{Log, Occurrences, Variants, ms};
 use crate::net::PetriNet;
 use crate::performance::{End, Performance, Step, steps};
 
@@ -155,8 +155,6 @@ fn failures(log: &Log, steps: &[Step], shown: &impl Fn(f64) -> String, found: &m
         } else {
             format!("{count} times")
         };
-        #[allow(clippy::cast_precision_loss, reason = "2^53 µs are 285 years")]
-        let lost = lost as f64 / 1e3;
         let after = if ended {
             "before it was done"
         } else {
@@ -165,7 +163,7 @@ fn failures(log: &Log, steps: &[Step], shown: &impl Fn(f64) -> String, found: &m
         found.push(Finding {
             kind: Kind::Failure,
             activity: Some(name.to_owned()),
-            text: format!("`{name}` failed {times} {after}, for {}", shown(lost)),
+            text: format!("`{name}` failed {times} {after}, for {}", shown(ms(lost))),
         });
     }
 }

@@ -1,6 +1,6 @@
 //! The directly-follows graph of a whole log, with counts and times.
 
-use crate::log::{Activity, Log, Moment, Occurrences, Variants};
+use crate::log::{Activity, Log, Moment, Occurrences, Variants, ms};
 
 /// Times between the two ends of an edge, in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -23,7 +23,6 @@ impl Times {
     pub(crate) fn of(micros: &mut [i64]) -> Option<Self> {
         micros.sort_unstable();
         let (first, last) = (*micros.first()?, *micros.last()?);
-        let ms = |micros: i64| micros as f64 / 1e3;
         let middle = micros.len() / 2;
         let median = if micros.len() % 2 == 1 {
             ms(micros[middle])

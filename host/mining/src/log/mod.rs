@@ -19,6 +19,12 @@ pub use variants::{Activity, Variant, Variants};
 /// Microseconds since 1970-01-01T00:00:00Z.
 pub type Moment = i64;
 
+/// A length of time in milliseconds.
+#[allow(clippy::cast_precision_loss, reason = "2^53 µs are 285 years")]
+pub(crate) fn ms(micros: i64) -> f64 {
+    micros as f64 / 1e3
+}
+
 /// What a log says happened to a piece of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Transition {

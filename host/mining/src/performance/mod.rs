@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::discover::Times;
 use crate::event::CaseState;
-use crate::log::{Log, Moment, Name};
+use crate::log::{Log, Moment, Name, ms};
 
 mod money;
 mod spans;
@@ -421,11 +421,6 @@ fn bottlenecks(log: &Log, activities: &BTreeMap<Name, OfActivity>) -> Vec<Bottle
         by_waiting.then_with(|| one.activity.cmp(&other.activity))
     });
     found
-}
-
-#[allow(clippy::cast_precision_loss, reason = "2^53 µs are 285 years")]
-fn ms(micros: i64) -> f64 {
-    micros as f64 / 1e3
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts lie below 2^53")]

@@ -2,7 +2,7 @@
 
 use super::layout::{Point, Size};
 use super::svg::{COLOURS, MARGIN, SMALL, Svg, escaped, shortened, time, width_of};
-use crate::log::{CaseRow, Log, Moment, Name, Occurrences};
+use crate::log::{CaseRow, Log, Moment, Name, Occurrences, ms};
 use crate::performance::{End, steps};
 use crate::timestamp;
 
@@ -309,9 +309,4 @@ fn share(at: Moment, first: Moment, last: Moment) -> f64 {
     } else {
         (at - first) as f64 / (last - first) as f64
     }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "2^53 µs are 285 years")]
-fn ms(micros: i64) -> f64 {
-    micros as f64 / 1e3
 }
