@@ -391,6 +391,17 @@ fn runs_are_objects_that_share_events() {
         .expect(2)
         .stderr;
     assert!(unknown.contains("no objects of type `team`"), "{unknown}");
+    // From one form of objects to another, everything stays.
+    let again = place.path("again.jsonocel").display().to_string();
+    let told = mine(&place, &["convert", &file, &again, "--json"])
+        .expect(0)
+        .json();
+    assert_eq!(
+        (&told["objects"], &told["events"]),
+        (&json!(8), &json!(events))
+    );
+    let second: Value = serde_json::from_str(&std::fs::read_to_string(&again).unwrap()).unwrap();
+    assert_eq!(second, log);
     for name in ["runs.xmlocel", "runs.sqlite", "runs.xes"] {
         let to = place.path(name).display().to_string();
         mine(&place, &["convert", "runs", &to]).expect(0);

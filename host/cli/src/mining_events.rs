@@ -9,6 +9,7 @@ use menagerie_orchestration::event::{Answer, CallFacts, Event, Recorded, StepRes
 use crate::failure::Failure;
 
 /// `name@version` of plugins by digest.
+#[derive(Default)]
 pub(crate) struct PluginNames(BTreeMap<String, String>);
 
 impl PluginNames {

@@ -53,14 +53,24 @@ pub(crate) async fn export(
     Ok(outcome)
 }
 
+/// A run as a case, with the versions of its plugins.
 pub(crate) async fn case_of(
     host: &menagerie_executor::Host,
     key: &RunKey,
 ) -> Result<Case<Vec<ProcessEvent>>, Failure> {
+    let names = PluginNames::of(&**host.journal(), key).await?;
+    case_with(host, key, &names).await
+}
+
+/// A run as a case. Without names, no plugin of the run is read: figures and models need none.
+pub(crate) async fn case_with(
+    host: &menagerie_executor::Host,
+    key: &RunKey,
+    names: &PluginNames,
+) -> Result<Case<Vec<ProcessEvent>>, Failure> {
     let row = host.journal().run(key).await?;
     let events = host.events(key, 0, usize::MAX).await?;
-    let names = PluginNames::of(&**host.journal(), key).await?;
-    let mut case = mining_events::case(&row, &events, &names);
+    let mut case = mining_events::case(&row, &events, names);
     for (_, recorded) in &events {
         let Event::StepEnded {
             step,

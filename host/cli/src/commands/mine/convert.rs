@@ -13,7 +13,8 @@ use menagerie_mining::objects::ObjectLog;
 use menagerie_mining::{LogHead, write_xes};
 use serde_json::json;
 
-use super::{ocel_sqlite, source};
+use super::ocel_sqlite;
+use super::source::{self, Versions};
 use crate::arguments::mine::ConvertArguments;
 use crate::failure::{Failure, chain};
 use crate::settings::Settings;
@@ -35,6 +36,8 @@ enum Kind {
 /// How much was written.
 struct Written {
     cases: usize,
+    /// Instead of cases, where objects were written as they are.
+    objects: usize,
     events: usize,
     left_out: u64,
 }
@@ -73,17 +76,23 @@ pub(super) async fn convert(
     })?;
     let Written {
         cases,
+        objects,
         events,
         left_out,
     } = written;
+    let (what, count) = if objects > 0 {
+        ("objects", objects)
+    } else {
+        ("cases", cases)
+    };
     if arguments.json {
         println!(
             "{}",
-            json!({"cases": cases, "events": events, "left_out": left_out})
+            json!({what: count, "events": events, "left_out": left_out})
         );
     } else {
         eprintln!(
-            "{cases} cases, {events} events: {}",
+            "{count} {what}, {events} events: {}",
             arguments.output.display()
         );
         if left_out > 0 {
@@ -106,10 +115,18 @@ enum Content {
 impl Content {
     async fn read(settings: &Settings, arguments: &ConvertArguments) -> Result<Self, Failure> {
         let (input, reading) = (&arguments.input, &arguments.reading);
+        let of_objects = is_of_objects(kind(&arguments.output)?);
         if input.as_os_str() == RUNS && !input.exists() {
-            let cases = source::runs(settings, reading).await?;
+            let versions = if of_objects {
+                Versions::Unnamed
+            } else {
+                Versions::Named
+            };
+            let cases = source::runs(settings, reading, versions).await?;
             let log = Log::of_cases(cases.iter().cloned());
-            let objects = ObjectLog::of_cases(cases.iter().cloned());
+            if of_objects {
+                return Ok(Self::Objects(ObjectLog::of_cases(cases), log));
+            }
             // What the host writes is what it reads: the document of its own XES.
             let mut bytes = Vec::new();
             let head = LogHead {
@@ -120,16 +137,17 @@ impl Content {
                 .map_err(|error| Failure::host("the log cannot be written", error))?;
             let document = menagerie_mining::document::read_xes(&bytes)
                 .map_err(|error| Failure::host("the log cannot be read back", error))?;
-            return Ok(if is_of_objects(kind(&arguments.output)?) {
-                Self::Objects(objects, log)
-            } else {
-                Self::Document(document, log)
-            });
+            return Ok(Self::Document(document, log));
         }
         if source::is_object_log(input) {
-            let source = source::Source::of_file(input, reading)?;
-            let objects = ObjectLog::of_log(&source.log);
-            return Ok(Self::Objects(objects, source.log));
+            let objects = source::object_log(input)?;
+            // From objects to objects nothing is looked at from one side: all of it is written.
+            let log = if of_objects {
+                Log::default()
+            } else {
+                source::Source::of_file(input, reading)?.log
+            };
+            return Ok(Self::Objects(objects, log));
         }
         let document = source::document(input, reading, reading.strict)?;
         let log = document.log(&reading.activity_key);
@@ -140,11 +158,17 @@ impl Content {
         let (Self::Document(_, log) | Self::Objects(_, log)) = self;
         let mut written = Written {
             cases: log.cases().len(),
+            objects: 0,
             events: log.events().len(),
             left_out: 0,
         };
-        if let Self::Document(document, _) = self {
-            written.events = document.events();
+        match self {
+            Self::Document(document, _) => written.events = document.events(),
+            Self::Objects(objects, _) if is_of_objects(kind) => {
+                (written.cases, written.events) = (0, objects.events.len());
+                written.objects = objects.objects.len();
+            }
+            Self::Objects(..) => {}
         }
         if kind == Kind::OcelSqlite {
             // What a run that was killed has left.

@@ -9,6 +9,7 @@ use menagerie_orchestration::flow::Flow;
 use crate::arguments::mine::ReadingArguments;
 use crate::commands::export;
 use crate::failure::Failure;
+use crate::mining_events::PluginNames;
 use crate::terminal::text::duration_ms;
 
 /// Runs of more events are left to `menagerie mine`.
@@ -28,7 +29,7 @@ pub(crate) async fn of_run(
     if row.next_seq > MOST_EVENTS {
         return Ok(Vec::new());
     }
-    let mut case = export::case_of(host, key).await?;
+    let mut case = export::case_with(host, key, &PluginNames::default()).await?;
     case.events
         .retain(|event| super::source::is_wanted(event, &ReadingArguments::default()));
     let log = Log::of_cases([case]);

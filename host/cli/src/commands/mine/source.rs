@@ -10,7 +10,7 @@ use menagerie_mining::{Case, ProcessEvent};
 use crate::arguments::mine::{LifecycleChoice, ReadingArguments, SelectionArguments};
 use crate::commands::{export, open};
 use crate::failure::Failure;
-use crate::mining_events::CALL;
+use crate::mining_events::{CALL, PluginNames};
 use crate::settings::Settings;
 use crate::terminal::text::safe_line;
 
@@ -58,17 +58,16 @@ impl Source {
     }
 
     async fn of_store(settings: &Settings, reading: &ReadingArguments) -> Result<Self, Failure> {
-        Self::selected(Log::of_cases(runs(settings, reading).await?), reading)
+        let cases = runs(settings, reading, Versions::Unnamed).await?;
+        Self::selected(Log::of_cases(cases), reading)
     }
 
     /// An object-centric log as the objects of one type see it.
     fn of_objects(path: &Path, reading: &ReadingArguments) -> Result<Self, Failure> {
+        let log = object_log(path)?;
         let in_file = |problem: &dyn std::fmt::Display| {
             Failure::usage(format!("{}: {problem}", path.display()))
         };
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| in_file(&format!("cannot be read: {error}")))?;
-        let log = ObjectLog::from_json(&text).map_err(|error| in_file(&error))?;
         let Some(kind) = &reading.object_type else {
             let known: Vec<&str> = log
                 .object_types
@@ -113,15 +112,27 @@ impl Source {
     }
 }
 
+/// Whether events say which version of a plugin did the work; reading that costs a look at each plugin of each run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Versions {
+    Named,
+    Unnamed,
+}
+
 /// The runs of the store as cases, without decisions unless they are asked for.
 pub(super) async fn runs(
     settings: &Settings,
     reading: &ReadingArguments,
+    versions: Versions,
 ) -> Result<Vec<Case>, Failure> {
     let host = open::host(settings, "mine")?;
     let mut cases = Vec::new();
     for key in &export::all_runs(&host).await? {
-        match export::case_of(&host, key).await {
+        let case = match versions {
+            Versions::Named => export::case_of(&host, key).await,
+            Versions::Unnamed => export::case_with(&host, key, &PluginNames::default()).await,
+        };
+        match case {
             Ok(case) => cases.push(case),
             Err(failure) => eprintln!("run {key} is left out: {}", failure.message()),
         }
@@ -147,6 +158,15 @@ pub(super) fn is_object_log(path: &Path) -> bool {
         .to_string_lossy()
         .to_lowercase();
     name.ends_with(".jsonocel") || name.ends_with(".ocel.json")
+}
+
+/// The object-centric log of a file.
+pub(super) fn object_log(path: &Path) -> Result<ObjectLog, Failure> {
+    let in_file =
+        |problem: &dyn std::fmt::Display| Failure::usage(format!("{}: {problem}", path.display()));
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| in_file(&format!("cannot be read: {error}")))?;
+    ObjectLog::from_json(&text).map_err(|error| in_file(&error))
 }
 
 /// The document of a file; what is unusual in it is told.

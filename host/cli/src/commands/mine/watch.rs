@@ -21,6 +21,7 @@ use crate::arguments::mine::WatchArguments;
 use crate::commands::follow::Commits;
 use crate::commands::{export, open};
 use crate::failure::Failure;
+use crate::mining_events::PluginNames;
 use crate::settings::Settings;
 use crate::terminal::text::{duration_ms, safe_line};
 
@@ -120,7 +121,7 @@ impl<'a> Watched<'a> {
                 continue;
             }
             // One that cannot be read now may be later; the others are told.
-            if let Ok(mut case) = export::case_of(host, &row.key).await {
+            if let Ok(mut case) = export::case_with(host, &row.key, &PluginNames::default()).await {
                 case.events
                     .retain(|event| is_wanted(event, &self.arguments.reading));
                 self.cases.insert(row.key.clone(), (row.next_seq, case));
