@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::program::{CLEAN_LOCK, GIT_LOCK, Place, review, review_by_rules, root};
+use crate::program::{CLEAN_LOCK, GIT_LOCK, Place, review, review_by_rules, root, tamper};
 
 #[test]
 fn a_bad_flow_file_is_answered_with_its_lines_and_columns() {
@@ -325,18 +325,10 @@ fn the_doctor_finds_a_damaged_event() {
         .run_review(&review(), CLEAN_LOCK, &["--id", "one"])
         .expect(0);
     place.run(["doctor", "--store"]).expect(0);
-    // Python's own SQLite is another program's hand in the store, behind the host's back.
-    let damage = "import sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
-changed = db.execute('update events set json = replace(json, \"review\", \"revIew\") where seq = 0').rowcount
-db.commit()
-sys.exit(0 if changed == 1 else 1)";
-    let status = std::process::Command::new("python3")
-        .args(["-c", damage])
-        .arg(place.path("store/journal.db"))
-        .status()
-        .unwrap();
-    assert!(status.success());
+    tamper(
+        &place,
+        "assert db.execute('update events set json = replace(json, \"review\", \"revIew\") where seq = 0').rowcount == 1",
+    );
     let ended = place.run(["doctor", "--store"]).expect(2);
     assert!(ended.stdout.contains("one: "), "{}", ended.stdout);
     place.run(["show", "one"]).expect(2);

@@ -9,19 +9,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::outside_calls::licence;
-use crate::program::{CLEAN_LOCK, Ended, GIT_LOCK, Place, ended, review, review_by_rules};
-
-/// Another program's hand in the store: Python's own SQLite, behind the host's back.
-fn tamper(place: &Place, script: &str) {
-    let script =
-        format!("import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1])\n{script}\ndb.commit()");
-    let status = Command::new("python3")
-        .args(["-c", &script])
-        .arg(database(place))
-        .status()
-        .unwrap();
-    assert!(status.success(), "{script}");
-}
+use crate::program::{CLEAN_LOCK, Ended, GIT_LOCK, Place, ended, review, review_by_rules, tamper};
 
 fn database(place: &Place) -> PathBuf {
     place.path("store/journal.db")

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::program::{CLEAN_LOCK, GIT_LOCK, Place, ended, review, review_by_rules};
+use crate::program::{CLEAN_LOCK, GIT_LOCK, Place, ended, review, review_by_rules, tamper};
 
 /// Steps that entered their guest, out of the sandbox's side file.
 fn entered(place: &Place, file: &str) -> Vec<String> {
@@ -218,18 +218,10 @@ fn the_doctor_counts_checkpoints_forks_and_orphans_and_names_a_changed_checkpoin
     let clean = place.run(["doctor", "--store", "--json"]).expect(0).json();
     assert_eq!(clean["store"]["orphans"], serde_json::json!([]), "{clean}");
 
-    // Python's own SQLite is another program's hand in the store.
-    let damage = "import sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
-changed = db.execute(\"update checkpoints set label = 'there' where run = (select run from runs where id = 'first')\").rowcount
-db.commit()
-sys.exit(0 if changed == 1 else 1)";
-    let status = std::process::Command::new("python3")
-        .args(["-c", damage])
-        .arg(place.path("store/journal.db"))
-        .status()
-        .unwrap();
-    assert!(status.success());
+    tamper(
+        &place,
+        "assert db.execute(\"update checkpoints set label = 'there' where run = (select run from runs where id = 'first')\").rowcount == 1",
+    );
     let found = place.run(["doctor", "--store", "--json"]).expect(2).json();
     let damaged = &found["store"]["damaged"];
     assert_eq!(damaged.as_array().map(Vec::len), Some(1), "{found}");

@@ -121,6 +121,18 @@ impl Place {
     }
 }
 
+/// Another program's hand in the store: Python's own SQLite, behind the host's back. `db` is the database.
+pub(crate) fn tamper(place: &Place, script: &str) {
+    let script =
+        format!("import sqlite3, sys\ndb = sqlite3.connect(sys.argv[1])\n{script}\ndb.commit()");
+    let status = Command::new("python3")
+        .args(["-c", &script])
+        .arg(place.path("store/journal.db"))
+        .status()
+        .unwrap();
+    assert!(status.success(), "{script}");
+}
+
 /// Runs a command to its end.
 pub(crate) fn ended(command: &mut Command) -> Ended {
     let Output {

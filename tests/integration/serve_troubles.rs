@@ -3,22 +3,17 @@
 use std::process::Command;
 use std::time::Instant;
 
-use crate::program::{Place, ended};
+use crate::program::{Place, ended, tamper};
 use crate::running::{DEADLINE, Running, backing_off, echo_flow, taking_its_time};
 
 #[test]
 fn a_damaged_run_is_told_once_and_takes_nobody_down() {
     let place = Place::new();
     place.detach(&echo_flow(), "bad");
-    let damage = "import sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
-db.execute('update events set json = replace(json, \"tiny\", \"tinY\") where seq = 0')
-db.commit()";
-    let python = Command::new("python3")
-        .args(["-c", damage])
-        .arg(place.path("store/journal.db"))
-        .status();
-    assert!(python.unwrap().success());
+    tamper(
+        &place,
+        "db.execute('update events set json = replace(json, \"tiny\", \"tinY\") where seq = 0')",
+    );
     let mut serve = Running::serve(&place, &["--runs", "1"]);
     let refused = serve.until_said("refused", |line| line["run"] == "bad");
     assert!(
@@ -47,15 +42,10 @@ db.commit()";
 fn a_run_whose_pinned_plugin_is_damaged_is_told_and_takes_nobody_down() {
     let place = Place::new();
     place.detach(&echo_flow(), "bad");
-    let damage = "import sqlite3, sys
-db = sqlite3.connect(sys.argv[1])
-db.execute('update blobs set bytes = zeroblob(length(bytes)) where size = (select max(size) from blobs)')
-db.commit()";
-    let python = Command::new("python3")
-        .args(["-c", damage])
-        .arg(place.path("store/journal.db"))
-        .status();
-    assert!(python.unwrap().success());
+    tamper(
+        &place,
+        "db.execute('update blobs set bytes = zeroblob(length(bytes)) where size = (select max(size) from blobs)')",
+    );
     let mut serve = Running::serve(&place, &[]);
     let refused = serve.until_said("refused", |line| line["run"] == "bad");
     let error = refused["error"].as_str().unwrap();

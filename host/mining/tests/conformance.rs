@@ -13,20 +13,7 @@ use proptest::prelude::*;
 mod models;
 mod seeded;
 
-use models::{ALPHABET, letters, log, played, tree};
-
-/// `a`, then `b` and `c` in any order, then `d`.
-fn diamond() -> PetriNet {
-    let mut net = PetriNet::default();
-    let place = ["start", "b?", "c?", "b!", "c!", "end"].map(|name| net.place(name));
-    net.transition("ta", Some("a"), &[place[0]], &[place[1], place[2]]);
-    net.transition("tb", Some("b"), &[place[1]], &[place[3]]);
-    net.transition("tc", Some("c"), &[place[2]], &[place[4]]);
-    net.transition("td", Some("d"), &[place[3], place[4]], &[place[5]]);
-    net.initial = vec![(place[0], 1)];
-    net.finals = vec![vec![(place[5], 1)]];
-    net
-}
+use models::{ALPHABET, diamond, letters, log, played, tree};
 
 #[test]
 fn an_alignment_says_the_fewest_deviations_and_where_they_are() {

@@ -3,22 +3,10 @@
 #![allow(clippy::unwrap_used, missing_docs, reason = "a failed test may panic")]
 
 use menagerie_mining::discover::{Graph, Thresholds, alpha, heuristics, inductive};
-use menagerie_mining::log::Variants;
 
-/// A log of traces by their letters, with counts.
-fn log(traces: &[(&str, u64)]) -> Variants {
-    const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz";
-    Variants::from_paths(traces.iter().map(|(trace, count)| {
-        let path: Vec<&str> = trace
-            .bytes()
-            .map(|letter| {
-                let at = usize::from(letter - b'a');
-                &ALPHABET[at..=at]
-            })
-            .collect();
-        (path, *count)
-    }))
-}
+mod models;
+
+use models::log;
 
 fn tree(traces: &[(&str, u64)], noise: f64) -> String {
     let variants = log(traces);

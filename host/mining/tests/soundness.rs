@@ -9,20 +9,7 @@ use proptest::prelude::*;
 mod models;
 mod seeded;
 
-use models::{letters, tree};
-
-/// `a` opens two branches, which `b` and `c` go through, and `d` joins.
-fn diamond() -> PetriNet {
-    let mut net = PetriNet::default();
-    let place = ["start", "b?", "c?", "b!", "c!", "end"].map(|name| net.place(name));
-    net.transition("ta", Some("a"), &[place[0]], &[place[1], place[2]]);
-    net.transition("tb", Some("b"), &[place[1]], &[place[3]]);
-    net.transition("tc", Some("c"), &[place[2]], &[place[4]]);
-    net.transition("td", Some("d"), &[place[3], place[4]], &[place[5]]);
-    net.initial = vec![(place[0], 1)];
-    net.finals = vec![vec![(place[5], 1)]];
-    net
-}
+use models::{diamond, letters, tree};
 
 fn reasons(net: &PetriNet) -> Vec<String> {
     let reasons = soundness(net).unwrap();

@@ -3,6 +3,7 @@
 
 use menagerie_mining::discover::{Operator, Tree};
 use menagerie_mining::log::Variants;
+use menagerie_mining::net::PetriNet;
 use proptest::prelude::*;
 
 pub(crate) const ALPHABET: &str = "abcdefghijklmnopqrstuvwxyz";
@@ -21,6 +22,19 @@ pub(crate) fn log<T: AsRef<[u8]>>(traces: &[(T, u64)]) -> Variants {
             .iter()
             .map(|(trace, count)| (letters(trace.as_ref()), *count)),
     )
+}
+
+/// `a`, then `b` and `c` in any order, then `d`.
+pub(crate) fn diamond() -> PetriNet {
+    let mut net = PetriNet::default();
+    let place = ["start", "b?", "c?", "b!", "c!", "end"].map(|name| net.place(name));
+    net.transition("ta", Some("a"), &[place[0]], &[place[1], place[2]]);
+    net.transition("tb", Some("b"), &[place[1]], &[place[3]]);
+    net.transition("tc", Some("c"), &[place[2]], &[place[4]]);
+    net.transition("td", Some("d"), &[place[3], place[4]], &[place[5]]);
+    net.initial = vec![(place[0], 1)];
+    net.finals = vec![vec![(place[5], 1)]];
+    net
 }
 
 pub(crate) fn tree() -> impl Strategy<Value = Tree> {
