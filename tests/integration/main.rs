@@ -21,6 +21,7 @@ mod mining;
 #[path = "../support/outside.rs"]
 mod outside;
 mod outside_calls;
+mod owners;
 mod plugins;
 mod program;
 mod promises;
@@ -28,6 +29,7 @@ mod replay;
 mod review;
 mod running;
 mod serve;
+mod serve_beside;
 mod serve_troubles;
 mod workspace;
 

@@ -1,10 +1,10 @@
-//! A host that stays, owners that hang, and commands beside them: real processes over one store.
+//! A host that stays: real processes over one store, each run done once.
 //!
 //! Every wait here is for a condition, with a deadline that only a hang reaches.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use menagerie_executor::{
     Assembled, BeginRun, Detached, GateConfig, Host, HostParts, PluginFinder, SystemClock, assemble,
@@ -17,7 +17,7 @@ use menagerie_orchestration::flow_file;
 use menagerie_sandbox::{Catalogue, Engine, EngineConfig};
 use serde_json::{Value, json};
 
-use crate::program::{GIT_LOCK, Place, ended, review_by_rules};
+use crate::program::{Place, ended};
 use crate::running::{Running, backing_off, echo_flow, guests, taking_its_time, until};
 
 /// Finds the tests' guests by name.
@@ -113,104 +113,6 @@ fn a_detached_run_is_queued_until_a_host_that_stays_takes_it_up() {
     assert!(place.entries().values().all(|count| *count == 1));
     serve.signal("TERM");
     assert_eq!(serve.ended().code, Some(0));
-}
-
-#[test]
-fn of_two_that_resume_one_run_one_wins_and_the_other_names_the_owner() {
-    let place = Place::new();
-    place.detach(&taking_its_time(), "one");
-    let mut both =
-        [0, 1].map(|_| Running::start(place.menagerie().args(["resume", "one", "--json"])));
-    let mut lost = None;
-    until("one of them is refused", || {
-        lost = both
-            .iter_mut()
-            .position(|one| one.child.try_wait().unwrap().is_some());
-        lost.is_some()
-    });
-    let lost = lost.unwrap();
-    let (owner, refused) = (both[1 - lost].child.id(), both[lost].ended());
-    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
-    let named = format!("is being driven by menagerie resume (process {owner})");
-    assert!(refused.stderr.contains(&named), "{}", refused.stderr);
-    assert!(refused.stderr.contains("--take-over"), "{}", refused.stderr);
-    place.until_entered("one");
-    place.call(&["cancel", "one"]).expect(0);
-    assert_eq!(both[1 - lost].ended().code, Some(1));
-    assert_eq!(place.entries().values().sum::<usize>(), 1);
-}
-
-#[test]
-fn a_hung_owner_loses_the_run_is_refused_and_says_who_has_it() {
-    let place = Place::new();
-    let mut hung = Running::start(&mut place.run_of(&backing_off(4_000), "one", &[]));
-    // It waits for its next attempt: nothing is being committed.
-    let backs_off = || {
-        let events = place.call(&["events", "one", "--json"]);
-        events.stdout.contains(r#""step_ended""#)
-    };
-    until("the first attempt has failed", backs_off);
-    hung.signal("STOP");
-    let refused = place.call(&["resume", "one"]);
-    assert_eq!(refused.code, Some(2));
-    assert!(
-        refused.stderr.contains("menagerie run (process"),
-        "{}",
-        refused.stderr
-    );
-    let taken = place
-        .call(&["resume", "one", "--take-over", "--json"])
-        .expect(0)
-        .json();
-    assert_eq!(taken["status"], "completed");
-    assert_eq!(taken["result"]["attempt"], 2, "{taken}");
-
-    hung.signal("CONT");
-    let ended = hung.ended();
-    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
-    assert!(
-        ended.stderr.contains("run one was taken over"),
-        "{}",
-        ended.stderr
-    );
-    place.call(&["doctor", "--store"]).expect(0);
-    assert_eq!(place.status("one"), "completed");
-    // Nothing was lost and nothing was done twice: one entry for each attempt.
-    let entries: Vec<_> = place.entries().into_values().collect();
-    assert_eq!(entries, [1, 1]);
-}
-
-#[test]
-fn a_hung_owner_is_told_who_has_the_run_now() {
-    let place = Place::new();
-    let mut hung = Running::start(&mut place.run_of(&backing_off(3_000), "one", &[]));
-    until("the first attempt has failed", || {
-        place
-            .call(&["events", "one", "--json"])
-            .stdout
-            .contains(r#""step_ended""#)
-    });
-    hung.signal("STOP");
-    // The next owner has it for as long as it takes: its second attempt never comes.
-    let mut next =
-        Running::start(
-            place
-                .menagerie()
-                .args(["resume", "one", "--take-over", "--json"]),
-        );
-    let pid = next.child.id();
-    until("the run has changed hands", || {
-        let shown = place.call(&["show", "one", "--json"]).expect(0).json();
-        shown["driven_by"]["pid"] == pid
-    });
-    next.signal("STOP");
-    hung.signal("CONT");
-    let ended = hung.ended();
-    let named = format!("was taken over by menagerie resume (process {pid})");
-    assert!(ended.stderr.contains(&named), "{}", ended.stderr);
-    next.signal("CONT");
-    assert_eq!(next.ended().code, Some(0));
-    assert_eq!(place.status("one"), "completed");
 }
 
 #[test]
@@ -341,124 +243,6 @@ fn a_host_that_is_told_to_stop_parks_what_runs_and_counts_no_execution() {
 }
 
 #[test]
-fn a_run_beside_a_host_is_paused_let_go_on_and_cancelled() {
-    let place = Place::new();
-    let mut serve = Running::serve(&place, &[]);
-    place.detach(&backing_off(1_500), "one");
-    until("the first attempt has failed", || {
-        place
-            .call(&["events", "one", "--json"])
-            .stdout
-            .contains(r#""step_ended""#)
-    });
-    let asked = Instant::now();
-    place.call(&["pause", "one"]).expect(0);
-    println!(
-        "a pause beside a host took {:?}, the process included",
-        asked.elapsed()
-    );
-    place.until_status("one", "paused");
-    serve.until_said("rests", |line| line["status"] == "paused");
-    let refused = place.call(&["pause", "one"]);
-    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
-    place.call(&["unpause", "one"]).expect(0);
-    serve.until_said("ended", |line| {
-        line["run"] == "one" && line["status"] == "completed"
-    });
-    assert_eq!(place.entries().len(), 2);
-
-    place.detach(&taking_its_time(), "two");
-    place.until_entered("two");
-    let asked = Instant::now();
-    place
-        .call(&["cancel", "two", "--reason", "enough"])
-        .expect(0);
-    println!(
-        "a cancel beside a host took {:?}, the process included",
-        asked.elapsed()
-    );
-    serve.until_said("ended", |line| {
-        line["run"] == "two" && line["status"] == "cancelled"
-    });
-    assert_eq!(place.call(&["unpause", "two"]).code, Some(2));
-}
-
-#[test]
-fn a_checkpoint_of_a_run_beside_a_host_is_noted_there_and_never_an_older_one_of_the_name() {
-    let place = Place::new();
-    let mut serve = Running::serve(&place, &[]);
-    place.detach(&taking_its_time(), "one");
-    place.until_entered("one");
-    let noted = || {
-        let answer = place.call(&["checkpoint", "one", "--label", "here", "--json"]);
-        answer.expect(0).json()["id"].as_str().unwrap().to_owned()
-    };
-    assert_eq!(
-        (noted(), noted()),
-        ("checkpoint-1".to_owned(), "checkpoint-2".to_owned())
-    );
-    let owner = place.call(&["show", "one", "--json"]).expect(0).json();
-    assert_eq!(
-        owner["driven_by"]["pid"],
-        serve.child.id(),
-        "the host has it still"
-    );
-    let listed = place
-        .call(&["checkpoints", "one", "--json"])
-        .expect(0)
-        .json();
-    let labels = listed.as_array().unwrap().iter().map(|one| &one["label"]);
-    assert_eq!(labels.collect::<Vec<_>>(), ["here", "here"]);
-    place.call(&["cancel", "one"]).expect(0);
-    serve.until_said("ended", |line| line["run"] == "one");
-    let late = place.call(&["checkpoint", "one", "--label", "late"]);
-    assert_eq!(late.code, Some(2), "{}", late.stderr);
-    place.call(&["doctor", "--store"]).expect(0);
-}
-
-#[test]
-fn a_run_that_nobody_drives_is_paused_and_cancelled_without_its_plugins() {
-    let place = Place::new();
-    place.detach(&taking_its_time(), "one");
-    place.call(&["pause", "one"]).expect(0);
-    assert_eq!(place.status("one"), "paused");
-    // A host finds nothing to do in it.
-    let serve = Running::serve(&place, &[]);
-    place.detach(&echo_flow(), "two");
-    place.until_status("two", "completed");
-    assert!(
-        !place
-            .entries()
-            .keys()
-            .any(|entry| entry.starts_with("one "))
-    );
-    drop(serve);
-    place.call(&["cancel", "one"]).expect(0);
-    assert_eq!(place.status("one"), "cancelled");
-}
-
-#[test]
-fn an_escalation_beside_a_host_is_answered_and_goes_on_there() {
-    let place = Place::new();
-    let mut serve = Running::serve(&place, &[]);
-    let lock = place.write("Cargo.lock", GIT_LOCK);
-    let mut run = place.menagerie();
-    run.arg("run")
-        .arg(review_by_rules())
-        .args(["--id", "git", "--detach"]);
-    ended(run.arg("--input").arg(format!("@{}", lock.display()))).expect(0);
-    serve.until_said("rests", |line| {
-        line["run"] == "git" && line["status"] == "waiting"
-    });
-    let shown = place.call(&["show", "git", "--json"]).expect(0).json();
-    assert_eq!(shown["driven_by"], Value::Null, "nobody holds what waits");
-    place.call(&["answer", "git", "continue"]).expect(0);
-    serve.until_said("ended", |line| {
-        line["run"] == "git" && line["status"] == "completed"
-    });
-}
-
-#[test]
 fn timers_that_came_due_while_nobody_was_there_fire_in_due_order() {
     let place = Place::new();
     // Begun in this order, due in the other.
@@ -515,41 +299,4 @@ fn timers_that_came_due_while_nobody_was_there_fire_in_due_order() {
         open.len() >= 2,
         "only {open:?} were open: nothing was shown"
     );
-}
-
-#[test]
-fn events_are_followed_beside_the_host_that_makes_them_until_the_run_ends() {
-    let place = Place::new();
-    place.detach(&echo_flow(), "one");
-    let mut follower = Running::start(
-        place
-            .menagerie()
-            .args(["events", "one", "--follow", "--json"]),
-    );
-    let _serve = Running::serve(&place, &[]);
-    let followed = follower.ended().expect(0).stdout;
-    assert!(
-        followed.lines().last().unwrap().contains("run_ended"),
-        "{followed}"
-    );
-    assert_eq!(
-        followed,
-        place.call(&["events", "one", "--json"]).stdout.trim_end()
-    );
-}
-
-#[test]
-fn the_same_run_begun_again_beside_its_owner_waits_for_its_end_there() {
-    let place = Place::new();
-    let mut first = Running::start(&mut place.run_of(&backing_off(1_500), "one", &[]));
-    place.until_entered("one");
-    let second = ended(&mut place.run_of(&backing_off(1_500), "one", &[])).expect(0);
-    assert!(
-        second.stderr.contains("is being driven by menagerie run"),
-        "{}",
-        second.stderr
-    );
-    assert_eq!(second.json()["status"], "completed");
-    assert_eq!(first.ended().expect(0).stdout, second.stdout.trim_end());
-    assert!(place.entries().values().all(|count| *count == 1));
 }

@@ -126,6 +126,16 @@ macro_rules! pass_on {
             self.inner.runnable(now_ms, limit)
         }
     };
+    (@ pulses) => {
+        fn pulses(&self) -> futures_util::future::BoxFuture<'_, Result<Vec<menagerie_journal::Pulse>, menagerie_journal::Error>> {
+            self.inner.pulses()
+        }
+    };
+    (@ owned_by) => {
+        fn owned_by(&self, process: &str) -> futures_util::future::BoxFuture<'_, Result<Vec<(menagerie_journal::RunKey, u64)>, menagerie_journal::Error>> {
+            self.inner.owned_by(process)
+        }
+    };
     (@ processes) => {
         fn processes(&self) -> futures_util::future::BoxFuture<'_, Result<Vec<menagerie_journal::Owner>, menagerie_journal::Error>> {
             self.inner.processes()

@@ -221,6 +221,9 @@ pub(crate) struct ServeArguments {
     /// Runs in hand at once; the others wait in the store
     #[arg(long, value_name = "N", default_value = "256", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) runs: u32,
+    /// Take the runs of an owner that gives no sign of life for so long; `0s` leaves them with it
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = patience)]
+    pub(crate) hung_after: std::time::Duration,
     /// Print one JSON document for each thing that happens
     #[arg(long)]
     pub(crate) json: bool,
@@ -626,4 +629,17 @@ pub(crate) struct DoctorArguments {
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How long to wait for a sign of life. Signs come twice a second: less than two seconds would take
+/// runs from owners that are merely busy.
+fn patience(text: &str) -> Result<std::time::Duration, String> {
+    let shortest = std::time::Duration::from_secs(2);
+    match humantime::parse_duration(text).map_err(|error| error.to_string())? {
+        given if given.is_zero() || given >= shortest => Ok(given),
+        given => Err(format!(
+            "{} is too short, expected 2s or more, or 0s to leave every run with its owner",
+            humantime::format_duration(given)
+        )),
+    }
 }

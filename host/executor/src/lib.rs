@@ -23,6 +23,7 @@ mod refused;
 mod registry;
 mod replay;
 mod resident;
+mod silence;
 mod store;
 mod translate;
 mod wasm;

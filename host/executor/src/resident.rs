@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use menagerie_journal::{Hears, RunKey, Runnable};
+use menagerie_journal::{Hears, Owner, RunKey, Runnable};
 use menagerie_orchestration::run::Run;
 use menagerie_orchestration::time::Timestamp;
 use tokio::sync::watch;
@@ -24,6 +24,7 @@ use crate::error::ExecutorError;
 use crate::host::{Host, TakeFrom};
 use crate::library::Library;
 use crate::refused::{Delay, Refused};
+use crate::silence::Silence;
 use crate::watch::Watcher;
 
 /// A run that would do nothing for longer than this is put down.
@@ -41,6 +42,9 @@ const STORE_TROUBLE: Delay = Delay {
 pub struct Residence {
     /// Runs in hand at once.
     pub at_once: usize,
+    /// An owner that gives no sign of life for so long loses its runs to this host. `None` leaves
+    /// runs with whoever has them.
+    pub patience: Option<Duration>,
 }
 
 /// Something that happens to a host that stays.
@@ -83,6 +87,15 @@ pub enum Happening<'a> {
         error: &'a ExecutorError,
         /// When it is tried again.
         again_in: Duration,
+    },
+    /// The runs of an owner that gives no sign of life are taken from it.
+    Silent {
+        /// Who it is.
+        owner: &'a Owner,
+        /// For how long it has given none, at least.
+        silent: Duration,
+        /// How many runs it has.
+        runs: usize,
     },
     /// Another process has taken a run away.
     TakenOver {
@@ -138,6 +151,7 @@ impl Host {
             told,
             in_hand: HashSet::new(),
             driving: JoinSet::new(),
+            silence: Silence::new(self.look_interval()),
             refused: Refused::default(),
             trouble: Refused::with(STORE_TROUBLE),
             more: false,
@@ -166,6 +180,8 @@ struct Resident {
     told: Told,
     in_hand: HashSet<RunKey>,
     driving: JoinSet<Driven>,
+    /// How long others have given no sign of life.
+    silence: Silence,
     /// Runs that cannot be driven.
     refused: Refused<RunKey>,
     /// The store, where it cannot be looked at.
@@ -264,6 +280,43 @@ impl Resident {
                 self.take_up(run, TakeFrom::Nobody);
             }
         }
+        if let Err(error) = self.relieve_the_silent().await {
+            self.note_trouble(&error);
+        }
+    }
+
+    /// Takes the runs of owners that live and give no sign of it.
+    ///
+    /// Whether they hang is a guess, and need be no more: a run is taken under the epoch that was
+    /// seen, so that one of those who try has it, and its old owner's next commit is refused.
+    async fn relieve_the_silent(&mut self) -> Result<(), ExecutorError> {
+        let Some(patience) = self.how.patience else {
+            return Ok(());
+        };
+        if !self.silence.is_due() {
+            return Ok(());
+        }
+        let journal = Arc::clone(self.host.journal());
+        self.silence.note(journal.pulses().await?);
+        for (pulse, silent) in self.silence.longer_than(patience) {
+            let runs = journal.owned_by(&pulse.process).await?;
+            if !runs.is_empty() && self.silence.is_news(&pulse.process) {
+                (self.told)(&Happening::Silent {
+                    owner: &pulse.owner,
+                    silent,
+                    runs: runs.len(),
+                });
+            }
+            for (run, epoch) in runs {
+                if self.in_hand.len() >= self.how.at_once {
+                    return Ok(());
+                }
+                if !self.refused.contains(&run) {
+                    self.take_up(run, TakeFrom::Epoch(epoch));
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn runnable(&self, limit: usize) -> Result<Runnable, ExecutorError> {

@@ -24,7 +24,7 @@ pub use digest::{Content, Digest, LARGEST_IN_TABLE, ParseDigestError};
 pub use error::{CommitError, Error};
 pub use memory::MemoryJournal;
 pub use port::{
-    Bell, Claim, Claimed, Committed, Created, Hears, Journal, Loaded, Notice, Owner, Page,
+    Bell, Claim, Claimed, Committed, Created, Hears, Journal, Loaded, Notice, Owner, Page, Pulse,
     RunFilter, RunPage, Runnable, StoreReport, Verified,
 };
 pub use record::{

@@ -13,7 +13,7 @@ use crate::chain;
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
 use crate::port::{
-    Bell, Claim, Claimed, Committed, Created, Hears, Journal, Loaded, Notice, Owner, Page,
+    Bell, Claim, Claimed, Committed, Created, Hears, Journal, Loaded, Notice, Owner, Page, Pulse,
     RunFilter, RunPage, Runnable, StoreReport, Verified,
 };
 use crate::record::{
@@ -244,11 +244,23 @@ impl Journal for MemoryJournal {
     }
 
     fn mail(&self) -> BoxFuture<'_, Result<Vec<RunKey>, Error>> {
-        now(Ok(self.store().mail(self.process)))
+        let mut store = self.store();
+        store.beat(self.process);
+        now(Ok(store.mail(self.process)))
     }
 
     fn runnable(&self, now_ms: u64, limit: usize) -> BoxFuture<'_, Result<Runnable, Error>> {
-        now(Ok(self.store().runnable(now_ms, limit)))
+        let mut store = self.store();
+        store.beat(self.process);
+        now(Ok(store.runnable(now_ms, limit)))
+    }
+
+    fn pulses(&self) -> BoxFuture<'_, Result<Vec<Pulse>, Error>> {
+        now(Ok(self.store().pulses(self.process)))
+    }
+
+    fn owned_by(&self, process: &str) -> BoxFuture<'_, Result<Vec<(RunKey, u64)>, Error>> {
+        now(Ok(self.store().owned_by(process)))
     }
 
     fn processes(&self) -> BoxFuture<'_, Result<Vec<Owner>, Error>> {

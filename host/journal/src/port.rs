@@ -124,6 +124,17 @@ pub trait Journal: Send + Sync {
     /// Costs nothing for runs that wait.
     fn runnable(&self, now_ms: u64, limit: usize) -> BoxFuture<'_, Result<Runnable, Error>>;
 
+    /// The last sign of life of every other process that has the store open and still exists.
+    ///
+    /// A process gives one whenever it [claims](Self::claim), asks for [mail](Self::mail) or for
+    /// [runs](Self::runnable). Whether a sign is too old is for the caller to say: it is no time, and
+    /// to be compared with an earlier one of the same process alone.
+    fn pulses(&self) -> BoxFuture<'_, Result<Vec<Pulse>, Error>>;
+
+    /// The unfinished runs that this process owns, each with the [epoch](Owner::epoch) under which it
+    /// does. Costs as much as there are unfinished runs.
+    fn owned_by(&self, process: &str) -> BoxFuture<'_, Result<Vec<(RunKey, u64)>, Error>>;
+
     /// Every process that has the store open, this one included.
     fn processes(&self) -> BoxFuture<'_, Result<Vec<Owner>, Error>>;
 
@@ -211,6 +222,17 @@ pub struct Owner {
     pub epoch: u64,
     /// It is the handle that was asked.
     pub own: bool,
+}
+
+/// One entry of [`Journal::pulses`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pulse {
+    /// What the store calls the process: unique for ever.
+    pub process: String,
+    /// Who that is, for people.
+    pub owner: Owner,
+    /// Another number after each sign of life.
+    pub beat: u64,
 }
 
 /// The answer to [`Journal::runnable`].

@@ -49,7 +49,7 @@ use crate::digest::{Content, Digest};
 use crate::error::{CommitError, Error};
 use crate::memory::NOTICES_KEPT;
 use crate::port::{
-    Bell, Claim, Claimed, Committed, Created, Hears, Journal, Loaded, Notice, Owner, Page,
+    Bell, Claim, Claimed, Committed, Created, Hears, Journal, Loaded, Notice, Owner, Page, Pulse,
     RunFilter, RunPage, Runnable, StoreReport, Verified,
 };
 use crate::record::{
@@ -530,6 +530,7 @@ impl Journal for SqliteJournal {
     fn mail(&self) -> BoxFuture<'_, Result<Vec<RunKey>, Error>> {
         let own = Arc::clone(&self.owner);
         self.read("looking for mail", move |stored| {
+            own.beat();
             runnable::mail(stored.connection, &own.id)
         })
     }
@@ -537,7 +538,20 @@ impl Journal for SqliteJournal {
     fn runnable(&self, now_ms: u64, limit: usize) -> BoxFuture<'_, Result<Runnable, Error>> {
         let own = Arc::clone(&self.owner);
         self.read("looking for runs", move |stored| {
+            own.beat();
             runnable::runnable(stored.connection, &own.living(), now_ms, limit)
+        })
+    }
+
+    fn pulses(&self) -> BoxFuture<'_, Result<Vec<Pulse>, Error>> {
+        let own = Arc::clone(&self.owner);
+        self.readers.run(move |_| Ok(own.pulses())).boxed()
+    }
+
+    fn owned_by(&self, process: &str) -> BoxFuture<'_, Result<Vec<(RunKey, u64)>, Error>> {
+        let process = process.to_owned();
+        self.read("looking for a process's runs", move |stored| {
+            runnable::owned_by(stored.connection, &process)
         })
     }
 

@@ -51,6 +51,7 @@ pub(crate) async fn serve(
     });
     let how = Residence {
         at_once: usize::try_from(arguments.runs).unwrap_or(usize::MAX),
+        patience: Some(arguments.hung_after).filter(|after| !after.is_zero()),
     };
     let teller = Arc::clone(&voice);
     let told = Arc::new(move |happening: &Happening<'_>| teller.tell(happening));
@@ -122,6 +123,14 @@ impl Voice {
             } => (
                 "refused",
                 json!({"run": run.to_string(), "error": chain(error), "again_in_ms": millis(*again_in)}),
+            ),
+            Happening::Silent {
+                owner,
+                silent,
+                runs,
+            } => (
+                "owner_silent",
+                json!({"name": owner.name, "pid": owner.pid, "silent_ms": millis(*silent), "runs": runs}),
             ),
             Happening::TakenOver { run, error } => (
                 "taken_over",
@@ -197,6 +206,13 @@ fn sentence(event: &str, facts: &Value) -> String {
             "run {run} cannot be driven, next try in {} s: {}",
             facts["again_in_ms"].as_u64().unwrap_or(0) / 1_000,
             text("error")
+        ),
+        "owner_silent" => format!(
+            "{} (process {}) gives no sign of life for {} s: taking its {} runs",
+            text("name"),
+            text("pid"),
+            facts["silent_ms"].as_u64().unwrap_or(0) / 1_000,
+            text("runs")
         ),
         "plugin_added" => format!("plugin {}@{} is live", text("name"), text("version")),
         "stopping" => format!(

@@ -100,7 +100,10 @@ pub(crate) fn waiting_runs() {
         let before = (status("VmRSS"), status("Threads"));
         let staying = tokio::spawn({
             let (host, runs) = (host.clone(), Arc::new(Escalating(flow.clone())));
-            let how = Residence { at_once: AT_ONCE };
+            let how = Residence {
+                at_once: AT_ONCE,
+                patience: None,
+            };
             async move { host.reside(how, runs, told).await }
         });
         leave_to_the_host(&host, &flow, runs).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
-use menagerie_journal::{Claim, Claimed, CommitError, RunKey};
+use menagerie_journal::{Claim, Claimed, CommitError, Owner, RunKey};
 use menagerie_orchestration::command::Call;
 use menagerie_orchestration::failure::Failure;
 use menagerie_orchestration::flow::Flow;
@@ -30,8 +30,21 @@ pub enum TakeFrom {
     Nobody,
     /// From this very process, which has lost sight of it: giving it up has failed, say.
     Itself,
+    /// From the owner that was seen to have it under this epoch, and from nobody who came after.
+    Epoch(u64),
     /// From whoever has it, alive or not. What the old owner commits from then on is refused.
     Anybody,
+}
+
+impl TakeFrom {
+    fn takes_from(self, owner: &Owner) -> bool {
+        match self {
+            Self::Nobody => false,
+            Self::Itself => owner.own,
+            Self::Epoch(seen) => owner.epoch == seen,
+            Self::Anybody => true,
+        }
+    }
 }
 
 impl Host {
@@ -166,7 +179,7 @@ impl Host {
         let journal = &self.around.journal;
         let mut claimed = journal.claim(key).await?;
         if let Claimed::OwnedBy(owner) = &claimed
-            && (from == TakeFrom::Anybody || from == TakeFrom::Itself && owner.own)
+            && from.takes_from(owner)
         {
             claimed = journal.take_over(key, owner.epoch).await?;
         }

@@ -10,7 +10,7 @@ use crate::chain;
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
 use crate::port::{
-    Claim, Claimed, Committed, Created, Owner, Page, Place, RunFilter, RunPage, Runnable,
+    Claim, Claimed, Committed, Created, Owner, Page, Place, Pulse, RunFilter, RunPage, Runnable,
     StoreReport,
 };
 use crate::record::{Batch, CallRecord, Fork, InboxEntry, Message, NewRun, RunKey};
@@ -24,6 +24,8 @@ pub(super) struct Store {
     blobs: HashMap<(Arc<str>, Digest), Arc<[u8]>>,
     /// Those that live.
     processes: BTreeMap<u64, Owner>,
+    /// How many signs of life each process has given.
+    beats: BTreeMap<u64, u64>,
     processes_seen: u64,
     /// The position of the last inbox entry of any run.
     last_position: u64,
@@ -258,6 +260,7 @@ impl Store {
         {
             return Ok(Claimed::OwnedBy(owner));
         }
+        self.beat(process);
         let found = &mut self.runs[index];
         found.epoch += 1;
         found.process = Some(process);
@@ -285,6 +288,30 @@ impl Store {
             ..owner.clone()
         });
         living.collect()
+    }
+
+    pub(super) fn beat(&mut self, process: u64) {
+        *self.beats.entry(process).or_default() += 1;
+    }
+
+    pub(super) fn pulses(&self, asked_by: u64) -> Vec<Pulse> {
+        let others = self.processes.iter().filter(|(id, _)| **id != asked_by);
+        let pulses = others.map(|(process, owner)| Pulse {
+            process: process.to_string(),
+            owner: owner.clone(),
+            beat: self.beats.get(process).copied().unwrap_or_default(),
+        });
+        pulses.collect()
+    }
+
+    pub(super) fn owned_by(&self, process: &str) -> Vec<(RunKey, u64)> {
+        let Ok(process) = process.parse() else {
+            return Vec::new();
+        };
+        let own = self.runs.iter().filter(|run| run.process == Some(process));
+        own.filter(|run| !run.has_ended())
+            .map(|run| (run.key.clone(), run.epoch))
+            .collect()
     }
 
     pub(super) fn mail(&self, process: u64) -> Vec<RunKey> {

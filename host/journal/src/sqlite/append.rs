@@ -261,6 +261,7 @@ impl Ledger {
             owner.own = id == self.owner.id;
             return Ok(Claimed::OwnedBy(owner));
         }
+        self.owner.beat();
         let (name, pid) = (&self.owner.name, self.owner.pid);
         connection
             .prepare_cached(

@@ -3,17 +3,19 @@
 //! Each open journal holds an exclusive lock on a file of its own under `owners/`. The system gives
 //! the lock up when the process dies, however it dies. A run's row names the file, so one lock
 //! stands for all runs of a process. The file says who it is; beside it may be sockets, called by
-//! its name with an ending.
+//! its name with an ending. When the file was last modified is when its process last gave a sign of
+//! life: a process that is stopped keeps its lock, and gives none.
 
 use std::fs::{File, TryLockError};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
 use super::fault::Faults;
 use crate::error::Error;
-use crate::port::Owner;
+use crate::port::{Owner, Pulse};
 
 /// This journal's own lock, held until it is dropped.
 pub(super) struct OwnerLock {
@@ -23,7 +25,7 @@ pub(super) struct OwnerLock {
     /// What others are told.
     pub(super) name: String,
     pub(super) pid: u32,
-    _locked: File,
+    locked: File,
 }
 
 /// What a lock file says.
@@ -54,7 +56,7 @@ impl OwnerLock {
             id,
             name: card.name,
             pid: card.pid,
-            _locked: locked,
+            locked,
         })
     }
 
@@ -72,17 +74,41 @@ impl OwnerLock {
 
     /// All that live, as their files say.
     pub(super) fn processes(&self) -> Vec<Owner> {
-        let owner = |id: String| {
-            let text = std::fs::read_to_string(self.folder.join(&id)).ok()?;
-            let card: Card = serde_json::from_str(&text).ok()?;
-            Some(Owner {
-                name: card.name,
-                pid: card.pid,
-                epoch: 0,
-                own: id == self.id,
+        let living = self.living();
+        living.iter().filter_map(|id| self.owner(id)).collect()
+    }
+
+    fn owner(&self, id: &str) -> Option<Owner> {
+        let text = std::fs::read_to_string(self.folder.join(id)).ok()?;
+        let card: Card = serde_json::from_str(&text).ok()?;
+        Some(Owner {
+            name: card.name,
+            pid: card.pid,
+            epoch: 0,
+            own: id == self.id,
+        })
+    }
+
+    /// Gives a sign of life.
+    pub(super) fn beat(&self) {
+        // Without one, others may take runs away at worst, which the epoch makes safe.
+        let _ = self.locked.set_modified(SystemTime::now());
+    }
+
+    /// The last signs of life of the others that live.
+    pub(super) fn pulses(&self) -> Vec<Pulse> {
+        let pulse = |process: String| {
+            let file = std::fs::metadata(self.folder.join(&process)).ok()?;
+            let modified = file.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+            Some(Pulse {
+                owner: self.owner(&process)?,
+                process,
+                beat: u64::try_from(modified.as_nanos()).unwrap_or(u64::MAX),
             })
         };
-        self.living().into_iter().filter_map(owner).collect()
+        let living = self.living().into_iter();
+        let others = living.filter(|id| *id != self.id);
+        others.filter_map(pulse).collect()
     }
 }
 

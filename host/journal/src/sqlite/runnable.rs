@@ -89,6 +89,21 @@ pub(super) fn mail(connection: &Connection, owner: &str) -> Answer<Vec<RunKey>> 
     Ok(keys)
 }
 
+/// Unfinished runs of this owner, and the epochs under which it has them.
+pub(super) fn owned_by(connection: &Connection, owner: &str) -> Answer<Vec<(RunKey, u64)>> {
+    let runs = connection
+        .prepare_cached(&format!(
+            "{COLUMNS}, owners.epoch FROM runs {NAMESPACES}
+             CROSS JOIN owners ON owners.namespace = runs.namespace AND owners.run = runs.run
+             WHERE runs.ended = 0 AND owners.owner = ?1 ORDER BY runs.namespace, runs.run"
+        ))?
+        .query_map([owner], |row| {
+            Ok((key_of(row)?, row.get::<_, i64>(2)?.unsigned_abs()))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(runs)
+}
+
 fn key_of(row: &Row<'_>) -> rusqlite::Result<RunKey> {
     Ok(RunKey::new(
         row.get::<_, String>(0)?,

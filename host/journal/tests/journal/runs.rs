@@ -24,6 +24,7 @@ on_both!(
     a_notice_follows_each_commit,
     runs_to_drive_are_those_that_are_free_and_awake_by_due_timer_and_mail_first,
     a_run_is_taken_over_from_the_owner_that_was_seen_and_from_no_other,
+    a_process_gives_a_sign_of_life_whenever_it_asks_for_something_to_do,
     unknown_runs_are_named,
 );
 
@@ -472,4 +473,36 @@ async fn unknown_runs_are_named(backend: &dyn Backend) {
             "{error}"
         );
     }
+}
+
+async fn a_process_gives_a_sign_of_life_whenever_it_asks_for_something_to_do(
+    backend: &dyn Backend,
+) {
+    let (one, two) = (backend.open("one"), backend.open("two"));
+    let beat = async || {
+        let pulses = two.pulses().await.unwrap();
+        let pulse = pulses.into_iter().find(|pulse| pulse.owner.name == "one");
+        pulse.expect("the other one lives")
+    };
+    let key = RunKey::fresh();
+    let claimed = create(&*one, &key).await;
+    let first = beat().await;
+    assert_eq!(beat().await, first, "looking at it is no sign of its life");
+    one.mail().await.unwrap();
+    let second = beat().await;
+    assert!(second.beat > first.beat);
+    one.runnable(0, 1).await.unwrap();
+    let third = beat().await;
+    assert!(third.beat > second.beat);
+    let owned = two.owned_by(&third.process).await.unwrap();
+    assert_eq!(owned, [(key.clone(), claimed.epoch())]);
+    one.release(claimed).await.unwrap();
+    assert!(two.owned_by(&third.process).await.unwrap().is_empty());
+    claim(&*one, &key).await;
+    assert!(beat().await.beat > third.beat);
+    let own = one.pulses().await.unwrap();
+    assert!(own.iter().all(|pulse| pulse.owner.name != "one"));
+    drop(one);
+    let left = two.pulses().await.unwrap();
+    assert!(left.iter().all(|pulse| pulse.owner.name != "one"));
 }
