@@ -124,6 +124,14 @@ declare module "menagerie/http" {
 }
 
 /** For strategies. */
+declare module "menagerie/figures" {
+  /** Of the latest attempts, 64 at the most, in all runs of the flow that the host knows of. Times are absent where there are none. */
+  export interface AgentFigures {
+    name: string; completed: number; failed: number; running: number; queued: number;
+    meanMs?: number; medianMs?: number; p95Ms?: number; waitingMs?: number;
+  }
+  export function agents(): AgentFigures[];
+}
 declare module "menagerie/history" {
   export function before(id: number, count: number): import("menagerie").HistoryEntry[];
 }

@@ -27,6 +27,7 @@ const MAY_USE: [(&str, &[&str]); 9] = [
         &[
             "menagerie-journal",
             "menagerie-licensing",
+            "menagerie-mining",
             "menagerie-orchestration",
             "menagerie-sandbox",
         ],

@@ -51,7 +51,7 @@ pub(crate) struct CallsOf<'event> {
 }
 
 /// Host calls as events of a case: from their intent to their recorded answer, or to the end of an attempt that was cut
-/// off before it.
+/// off before it. Where times are equal, a call lies within its attempt.
 pub(crate) fn add_calls(case: &mut Case<Vec<ProcessEvent>>, group: &str, calls: &CallsOf<'_>) {
     let (number, id) = calls.step;
     let at = |at_ms: u64| i64::try_from(at_ms).unwrap_or(i64::MAX);
@@ -61,7 +61,8 @@ pub(crate) fn add_calls(case: &mut Case<Vec<ProcessEvent>>, group: &str, calls: 
             Some(answer) => (Lifecycle::Complete, at(answer.at_ms)),
             None => (Lifecycle::AteAbort, calls.finished_ms),
         };
-        let instance = format!("step-{number}.{}/call-{ordinal}", calls.attempt);
+        let attempt = format!("step-{number}.{}", calls.attempt);
+        let instance = format!("{attempt}/call-{ordinal}");
         let began = at(row.intended_at_ms).min(ended);
         for (part, (lifecycle, at_ms)) in [(Lifecycle::Start, began), (end, ended)]
             .into_iter()
@@ -79,10 +80,15 @@ pub(crate) fn add_calls(case: &mut Case<Vec<ProcessEvent>>, group: &str, calls: 
                     .attributes
                     .insert(key.to_owned(), AttributeValue::String(value.to_owned()));
             }
-            case.events.push(event);
+            let place = case.events.partition_point(|other| other.at_ms <= at_ms);
+            let attempt_ends = case
+                .events
+                .iter()
+                .rposition(|other| other.instance == attempt);
+            case.events
+                .insert(attempt_ends.map_or(place, |end| place.min(end)), event);
         }
     }
-    case.events.sort_by_key(|event| event.at_ms);
 }
 
 /// A run as a case.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use menagerie_journal::{Content, Digest, Pin};
 use menagerie_licensing::{Entitlements, Feature, Refusal};
+use menagerie_orchestration::command::PluginRole;
 use menagerie_orchestration::document::Document;
 use menagerie_orchestration::event::Pins;
 use menagerie_orchestration::flow::{Flow, PluginSource, PluginUse, RunLimits};
@@ -298,6 +299,12 @@ impl Assembled {
             });
         }
         pins
+    }
+
+    /// Whether the strategy asks how agents have fared in other runs.
+    pub(crate) fn reads_figures(&self) -> bool {
+        let strategy = self.parts.get(&PluginRole::Strategy.to_string());
+        strategy.is_some_and(|part| part.plugin.reads_figures())
     }
 
     /// The skills of the agents' plugins.

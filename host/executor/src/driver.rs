@@ -21,6 +21,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::clock::Clock;
 use crate::error::ExecutorError;
+use crate::figures::{FigureBook, FlowFigures};
 use crate::gate::Gate;
 use crate::guest_task::GuestTask;
 use crate::guests::Guests;
@@ -65,6 +66,8 @@ pub enum Stopped {
 pub(crate) struct Surroundings {
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) gate: Gate,
+    /// How agents have fared.
+    pub(crate) figures: FigureBook,
     pub(crate) clock: Arc<dyn Clock>,
     /// Where loops hear of the wishes of other processes.
     pub(crate) mailroom: Mailroom,
@@ -83,6 +86,8 @@ struct Live {
 pub(crate) struct Driver {
     around: Surroundings,
     guests: Arc<dyn Guests>,
+    /// How the flow's agents have fared, where its strategy asks.
+    figures: Option<Arc<FlowFigures>>,
     watcher: Arc<dyn Watcher>,
     key: RunKey,
     claim: Claim,
@@ -114,6 +119,7 @@ impl Driver {
             mail: around.mailroom.open(claim.key()),
             around,
             guests,
+            figures: None,
             watcher,
             key: claim.key().clone(),
             claim,
@@ -146,6 +152,11 @@ impl Driver {
     }
 
     async fn turn(&mut self, first: Vec<Input>) -> Result<Stopped, ExecutorError> {
+        if self.guests.reads_figures() {
+            let journal = &*self.around.journal;
+            let (namespace, flow) = (&self.key.namespace, &self.run.flow().name);
+            self.figures = Some(self.around.figures.of(journal, namespace, flow).await);
+        }
         self.take_in(&first, Vec::new()).await?;
         loop {
             self.look_into_inbox().await?;
@@ -226,6 +237,11 @@ impl Driver {
 
     /// Folds inputs in and makes what follows durable.
     async fn take_in(&mut self, inputs: &[Input], acks: Vec<String>) -> Result<(), ExecutorError> {
+        if let Some(figures) = &self.figures {
+            figures.told(&self.run, inputs);
+            let seen = figures.seen(self.run.flow());
+            self.run.see(seen);
+        }
         let recorded = self.run.advance(inputs, self.around.clock.now());
         if !recorded.is_empty() {
             self.outstanding = Outstanding::of(&self.run);
@@ -351,6 +367,7 @@ impl Driver {
             key: format!("{}/{}", self.key, call.role).into(),
             sender: self.sender.clone(),
             places: self.places.clone(),
+            figures: self.figures.clone(),
             cancel: cancel.clone(),
         };
         Live {

@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::figures::FlowFigures;
 use crate::gate::{Gate, Ticket};
 use crate::guests::{GuestAnswer, GuestReply, Guests};
 use crate::held::{HeldSlot, Place, Places};
@@ -26,6 +27,7 @@ pub(crate) struct GuestTask {
     pub(crate) watcher: Arc<dyn Watcher>,
     pub(crate) key: Arc<str>,
     pub(crate) places: Arc<Places>,
+    pub(crate) figures: Option<Arc<FlowFigures>>,
     pub(crate) sender: mpsc::Sender<Input>,
     pub(crate) cancel: CancellationToken,
 }
@@ -40,6 +42,8 @@ impl GuestTask {
             priority: call.priority,
             critical_path_ms: call.critical_path_ms,
         };
+        let figures = self.figures.as_ref();
+        let mut counted = figures.and_then(|figures| figures.queued(&call.role));
         let slot = tokio::select! {
             slot = self.gate.enter(ticket.clone()) => slot,
             () = self.cancel.cancelled() => {
@@ -49,6 +53,9 @@ impl GuestTask {
         };
         let slot_wait = self.clock.monotonic().saturating_sub(waited);
         let admitted = self.clock.now();
+        if let Some(counted) = &mut counted {
+            counted.admitted();
+        }
         self.watcher.entered(&call);
         let (id, role, ready) = (call.id, call.role.to_string(), call.ready);
         let strategy = matches!(id.of, CallOf::Decision(_));
@@ -56,6 +63,7 @@ impl GuestTask {
         crash_point_of("before-call", &call.step);
         let answer = self.answer(call, slot.clone()).await;
         slot.give_back();
+        drop(counted);
         if self.cancel.is_cancelled() {
             // Nobody waits for the answer any more; the attempt counts as never made.
             return self.places.tell();

@@ -25,6 +25,10 @@ pub trait Guests: Send + Sync {
         let _ = slot;
         self.call(call, cancel)
     }
+    /// Whether the strategy asks how agents have fared in other runs: otherwise nobody looks.
+    fn reads_figures(&self) -> bool {
+        false
+    }
     /// The digest of the component that the run stays on for this role.
     fn digest(&self, role: &str) -> String;
 }

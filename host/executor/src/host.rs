@@ -20,6 +20,7 @@ use crate::assemble::Assembled;
 use crate::clock::Clock;
 use crate::driver::{InboxWish, Surroundings};
 use crate::error::ExecutorError;
+use crate::figures::FigureBook;
 use crate::gate::{Gate, GateConfig};
 use crate::guests::Guests;
 use crate::mailroom::Mailroom;
@@ -56,6 +57,7 @@ impl Host {
                 mailroom: Mailroom::new(parts.journal.clone(), parts.inbox_interval),
                 journal: parts.journal,
                 gate: Gate::new(parts.gate),
+                figures: FigureBook::default(),
                 clock: parts.clock,
                 asleep_after: None,
                 stop: CancellationToken::new(),

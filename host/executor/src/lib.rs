@@ -9,6 +9,7 @@ mod clock;
 mod driver;
 mod error;
 mod events;
+mod figures;
 mod forking;
 mod gate;
 mod guest_task;

@@ -12,7 +12,7 @@ use menagerie_orchestration::failure::{self, Failure};
 use menagerie_orchestration::flow::{
     CallLimits, Effect, Flow, HttpGrant, HttpRule, HttpScheme, OnUnknown,
 };
-use menagerie_orchestration::view::{AgentView, HistoryEntry, StepView, View};
+use menagerie_orchestration::view::{AgentFigures, AgentView, HistoryEntry, StepView, View};
 use menagerie_sandbox::{EffectClass, Ended, HttpPolicy, Limits, LogLine, Scheme, types};
 use serde_json::{Value, json};
 
@@ -185,6 +185,25 @@ pub(crate) fn view_of(view: &View, flow: &Flow, config: &Document, skills: &Skil
         error_rate: view.error_rate,
         steps_left: view.steps_left,
         extra: Vec::new(),
+    }
+}
+
+/// How an agent has fared, as a strategy is told of it.
+#[allow(
+    clippy::cast_precision_loss,
+    reason = "milliseconds above 2^53 are 285 000 years"
+)]
+pub(crate) fn figures_of(seen: &AgentFigures) -> types::AgentFigures {
+    types::AgentFigures {
+        name: seen.name.clone(),
+        completed: seen.completed,
+        failed: seen.failed,
+        mean_ms: seen.took.map(|took| took.mean_ms as f64),
+        median_ms: seen.took.map(|took| took.median_ms as f64),
+        p95_ms: seen.took.map(|took| took.p95_ms as f64),
+        waiting_ms: seen.took.map(|took| took.waiting_ms as f64),
+        running: seen.running,
+        queued: seen.queued,
     }
 }
 

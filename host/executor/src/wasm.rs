@@ -32,6 +32,7 @@ pub(crate) struct RunCalls {
     flow: Arc<Flow>,
     parts: BTreeMap<String, Part>,
     skills: Skills,
+    reads_figures: bool,
     seed: u64,
 }
 
@@ -119,6 +120,7 @@ impl RunCalls {
             flow: assembled.flow.clone(),
             parts: assembled.parts.clone(),
             skills: assembled.skills(),
+            reads_figures: assembled.reads_figures(),
             seed,
         }
     }
@@ -153,6 +155,12 @@ impl RunCalls {
             let text = |(key, document): (&String, &Document)| (key.clone(), document.to_text());
             documents.iter().map(text).collect::<Vec<_>>()
         };
+        let figures = match &call.request {
+            CallRequest::Decide { view } => {
+                view.figures.iter().map(translate::figures_of).collect()
+            }
+            _ => Vec::new(),
+        };
         let role = call.role.to_string();
         let name = role.split_once(':').map_or(role.as_str(), |(_, name)| name);
         CallSpec {
@@ -170,6 +178,7 @@ impl RunCalls {
                 last_fault: call.last_fault.as_ref().map(translate::fault_of),
                 hints: texts(&call.hints),
                 own_context: texts(&call.own_context).into_iter().collect(),
+                figures,
             },
             timeout: call.timeout,
             cancel: ports.cancel,
@@ -208,6 +217,10 @@ impl Guests for WasmGuests {
         cancel: CancellationToken,
     ) -> BoxFuture<'static, GuestAnswer> {
         self.call_while(&call, Arc::new(slot), cancel)
+    }
+
+    fn reads_figures(&self) -> bool {
+        self.calls.reads_figures
     }
 
     fn digest(&self, role: &str) -> String {

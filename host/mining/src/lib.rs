@@ -9,6 +9,7 @@
 //! - [`document`]: files of others, as they are: XES, plain or compressed, and tables.
 //! - [`log`]: a log in memory, for everything that is computed over whole logs.
 //! - [`online`]: counts that are kept up to date event by event, in memory bounded by open cases.
+//! - [`recent`]: the latest attempts of an activity, for whoever steers by them.
 //! - [`metrics`]: the figures that users see, computed from those counts.
 
 pub mod compare;
@@ -26,6 +27,7 @@ pub mod objects;
 pub mod online;
 pub mod performance;
 pub mod picture;
+pub mod recent;
 pub mod shapes;
 pub mod statistics;
 pub mod timestamp;

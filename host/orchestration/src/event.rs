@@ -12,6 +12,7 @@ use crate::document::Document;
 use crate::failure::Failure;
 use crate::flow::{HttpGrant, RunLimits};
 use crate::time::Timestamp;
+use crate::view::AgentFigures;
 
 /// Counts the steps of a run from 1, in the order in which they were asked for.
 #[derive(
@@ -294,6 +295,9 @@ pub enum Event<D = Document> {
         decision: u32,
         /// Why now.
         trigger: Trigger,
+        /// What the strategy is shown of how agents have fared in whatever runs: seen at this moment.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        figures: Vec<AgentFigures>,
     },
     /// The strategy answered, and the answer was accepted.
     Decided {

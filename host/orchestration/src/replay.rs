@@ -264,6 +264,15 @@ impl Replay {
         if self.marked == Some(false) {
             made.continues = false;
         }
+        // What the strategy was shown of other runs came from outside: a fact, and what it is shown now.
+        if let (
+            Event::DecisionRequested { figures, .. },
+            Event::DecisionRequested { figures: seen, .. },
+        ) = (&mut made.event, &recorded.event)
+        {
+            figures.clone_from(seen);
+            self.run.show(seen);
+        }
         if made != recorded {
             return Err(Difference::between(self.next, recorded, made));
         }

@@ -36,6 +36,43 @@ pub struct View {
     pub error_rate: f64,
     /// Steps that may still be started.
     pub steps_left: u32,
+    /// How the flow's agents have fared of late, in whatever runs; empty where nobody looked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub figures: Vec<AgentFigures>,
+}
+
+/// How an agent has fared of late, in all runs of the flow that its host knows of. It is seen when a
+/// decision is asked for, and stands in that event: a decision told again is shown the same.
+///
+/// Whole numbers throughout, so that what is read back is what was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentFigures {
+    /// The agent's name.
+    pub name: String,
+    /// Of its latest attempts, those that ended well.
+    pub completed: u32,
+    /// Of its latest attempts, those that failed.
+    pub failed: u32,
+    /// How long these attempts took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took: Option<Took>,
+    /// Attempts under way.
+    pub running: u32,
+    /// Attempts that wait for a slot.
+    pub queued: u32,
+}
+
+/// How long attempts took, from their start to their end, in milliseconds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Took {
+    /// On average.
+    pub mean_ms: u64,
+    /// Half of them took no longer.
+    pub median_ms: u64,
+    /// Nineteen of twenty took no longer.
+    pub p95_ms: u64,
+    /// What they waited before, from when nothing but a slot was lacking, on average.
+    pub waiting_ms: u64,
 }
 
 /// An agent and how it has fared.

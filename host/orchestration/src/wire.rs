@@ -344,9 +344,14 @@ impl<D> MapDocuments<D> for Event<D> {
                 limits: limits.clone(),
                 pins: pins.clone(),
             },
-            Self::DecisionRequested { decision, trigger } => Event::DecisionRequested {
+            Self::DecisionRequested {
+                decision,
+                trigger,
+                figures,
+            } => Event::DecisionRequested {
                 decision: *decision,
                 trigger: *trigger,
+                figures: figures.clone(),
             },
             Self::Decided {
                 decision,

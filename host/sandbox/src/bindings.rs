@@ -29,6 +29,7 @@ wasmtime::component::bindgen!({
         "menagerie:plugin/invocation.hints": async | trappable,
         "menagerie:plugin/random.bytes": async | trappable,
         "menagerie:plugin/history.before": async | trappable,
+        "menagerie:plugin/figures.agents": async | trappable,
         "menagerie:plugin/http.send": async | trappable,
         default: trappable,
     },

@@ -5,7 +5,7 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::menagerie::plugin::{
-    clock, history, http, invocation, log, progress, random, routing, types,
+    clock, figures, history, http, invocation, log, progress, random, routing, types,
 };
 use crate::instant::rfc3339;
 use crate::spec::Progress;
@@ -36,6 +36,7 @@ pub(crate) fn host_linker(engine: &wasmtime::Engine) -> wasmtime::Result<HostLin
     random::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     progress::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     history::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    figures::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     http::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     add_fuel_left(&mut linker)?;
     Ok(linker)
@@ -229,5 +230,14 @@ impl history::Host for CallState {
             .map_err(Stop::Host)?;
         self.give_way(page.len() * 256).await;
         Ok(page)
+    }
+}
+
+impl figures::Host for CallState {
+    async fn agents(&mut self) -> wasmtime::Result<Vec<figures::AgentFigures>> {
+        self.meters.host_call(0)?;
+        let figures = self.invocation.figures.clone();
+        self.give_way(figures.len() * 128).await;
+        Ok(figures)
     }
 }

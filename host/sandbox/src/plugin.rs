@@ -112,13 +112,17 @@ impl Grants {
         if ALWAYS_THERE.iter().any(|name| import == interface(name)) {
             return Ok(());
         }
-        if import == interface("history") {
-            return match kind {
-                Kind::Strategy | Kind::GroupStrategy => Ok(()),
-                _ => Err(LoadError::NotForKind {
+        let of_strategies = FOR_STRATEGIES
+            .iter()
+            .find(|(name, _)| import == interface(name));
+        if let Some((_, kinds)) = of_strategies {
+            return if kinds.contains(&kind) {
+                Ok(())
+            } else {
+                Err(LoadError::NotForKind {
                     import: owned(),
                     kind,
-                }),
+                })
             };
         }
         let name = import.split('@').next().unwrap_or(import);
@@ -156,6 +160,12 @@ impl Inspection {
 
 /// Interfaces of the contract that need no grant.
 const ALWAYS_THERE: [&str; 5] = ["invocation", "log", "clock", "random", "progress"];
+
+/// Interfaces that need no grant, and the kinds of plugin that have them.
+const FOR_STRATEGIES: [(&str, &[Kind]); 2] = [
+    ("history", &[Kind::Strategy, Kind::GroupStrategy]),
+    ("figures", &[Kind::Strategy]),
+];
 
 /// Interfaces that the contract foresees.
 const BY_GRANT: [&str; 5] = ["http", "model", "artifacts", "messages", "shared"];
@@ -260,6 +270,13 @@ impl Plugin {
     #[must_use]
     pub fn imports(&self) -> &[String] {
         &self.inspection.imports
+    }
+
+    /// Whether it asks how agents have fared: otherwise nobody need look.
+    #[must_use]
+    pub fn reads_figures(&self) -> bool {
+        let figures = interface("figures");
+        self.inspection.imports.contains(&figures)
     }
 
     /// Bytes of the component.

@@ -14,8 +14,8 @@ use crate::limits::Limits;
 use crate::plugin::{Kind, Plugin};
 use crate::report::LogLine;
 use crate::types::{
-    ConfigProblem, Decision, Difference, Fault, GroupDecision, GroupView, HistoryEntry,
-    MemberResult, Outcome, Task, Verdict, View,
+    AgentFigures, ConfigProblem, Decision, Difference, Fault, GroupDecision, GroupView,
+    HistoryEntry, MemberResult, Outcome, Task, Verdict, View,
 };
 use crate::waits::{HostWaits, NoWaits};
 
@@ -136,6 +136,8 @@ pub struct Invocation {
     pub hints: Vec<(String, String)>,
     /// What this agent put into its own context in earlier steps: key and JSON.
     pub own_context: BTreeMap<String, String>,
+    /// How the flow's agents have fared of late, for strategies.
+    pub figures: Vec<AgentFigures>,
 }
 
 /// Pages of history older than what a view holds.

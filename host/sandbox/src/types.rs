@@ -11,6 +11,7 @@ pub use crate::bindings::exports::menagerie::plugin::group_strategy::{
 pub use crate::bindings::exports::menagerie::plugin::strategy::{
     AgentState, Decision, Join, StepRequest, StepState, View,
 };
+pub use crate::bindings::menagerie::plugin::figures::AgentFigures;
 pub use crate::bindings::menagerie::plugin::log::Level;
 pub use crate::bindings::menagerie::plugin::routing::{Dependency, Ending, HistoryEntry, Wake};
 pub use crate::bindings::menagerie::plugin::types::{

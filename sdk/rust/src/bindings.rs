@@ -15,6 +15,7 @@ pub mod imports {
                 import menagerie:plugin/types@0.1.0;
                 import menagerie:plugin/routing@0.1.0;
                 import menagerie:plugin/history@0.1.0;
+                import menagerie:plugin/figures@0.1.0;
                 import menagerie:plugin/http@0.1.0;
             }
         ",

@@ -155,6 +155,16 @@ pub mod history {
     }
 }
 
+/// How the flow's agents have fared of late, in whatever runs. For strategies alone.
+pub mod figures {
+    pub use crate::wire::AgentFigures;
+
+    /// Every agent of the flow, in its order. The same whenever this decision is told again.
+    pub fn agents() -> Vec<AgentFigures> {
+        super::port::figures::agents()
+    }
+}
+
 /// Writes a line at level `trace`; takes what `format!` takes.
 #[macro_export]
 macro_rules! trace {

@@ -20,7 +20,7 @@ use crate::fault::Fault;
 use crate::host::log::Level;
 use crate::http::{Problem, Request, Response};
 use crate::json::{FromJson, Json};
-use crate::wire::HistoryEntry;
+use crate::wire::{AgentFigures, HistoryEntry};
 
 pub use decided::{decided, group_decided};
 
@@ -51,6 +51,8 @@ pub struct MockHost {
     pub seed: u64,
     /// What there is of older history, oldest first.
     pub older_history: Vec<HistoryEntry>,
+    /// How the flow's agents have fared of late.
+    pub figures: Vec<AgentFigures>,
     /// Lines that were written.
     pub log: Vec<(Level, String)>,
     /// The last fraction that was reported.
@@ -80,6 +82,7 @@ impl Default for MockHost {
             now_ms: 0.0,
             seed: 1,
             older_history: Vec::new(),
+            figures: Vec::new(),
             log: Vec::new(),
             fraction: None,
             notes: Vec::new(),
@@ -287,6 +290,14 @@ pub(crate) mod port {
                     }),
                 }
             })
+        }
+    }
+
+    pub(crate) mod figures {
+        use crate::wire::AgentFigures;
+
+        pub(crate) fn agents() -> Vec<AgentFigures> {
+            crate::testing::with(|host| host.figures.clone())
         }
     }
 

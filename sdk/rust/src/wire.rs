@@ -6,6 +6,7 @@ pub(crate) use crate::bindings::imports::menagerie::plugin::types::{
 
 pub(crate) use crate::bindings::imports::menagerie::plugin::routing::{Dependency, Ending, Wake};
 
+pub use crate::bindings::imports::menagerie::plugin::figures::AgentFigures;
 pub use crate::bindings::imports::menagerie::plugin::routing::HistoryEntry;
 
 pub(crate) mod strategy {

@@ -75,7 +75,9 @@ fn is_of_a_newer_host(error: &WireError) -> bool {
 pub(crate) fn line(recorded: &Recorded) -> String {
     let text = match &recorded.event {
         Event::RunStarted { flow, .. } => format!("run started: flow {flow}"),
-        Event::DecisionRequested { decision, trigger } => {
+        Event::DecisionRequested {
+            decision, trigger, ..
+        } => {
             format!("decision {decision} asked for ({})", word(trigger))
         }
         Event::Decided {

@@ -61,6 +61,8 @@ struct Frame {
     pins: Pins,
     content: Vec<Pin>,
     input_digest: Digest,
+    /// Whether the strategy asks how agents have fared.
+    reads_figures: bool,
 }
 
 impl Frame {
@@ -71,6 +73,7 @@ impl Frame {
             pins: assembled.pins(),
             content: assembled.pinned_content(),
             input_digest: assembled.input_digest(input),
+            reads_figures: assembled.reads_figures(),
         }
     }
 
@@ -81,6 +84,7 @@ impl Frame {
             pins: Pins::default(),
             content: Vec::new(),
             input_digest: Digest::of(input.to_text().as_bytes()),
+            reads_figures: false,
         }
     }
 }
@@ -154,7 +158,10 @@ impl Host {
         begin: BeginRun,
         watcher: Arc<dyn Watcher>,
     ) -> Result<Began, ExecutorError> {
-        let frame = Frame::bare(flow, &begin.input);
+        let frame = Frame {
+            reads_figures: guests.reads_figures(),
+            ..Frame::bare(flow, &begin.input)
+        };
         self.begin_framed(frame, begin, watcher, |_, _| guests.clone())
             .await
     }
@@ -205,6 +212,11 @@ impl Host {
             limits: frame.limits,
             pins: frame.pins,
         }));
+        if frame.reads_figures {
+            let (book, journal) = (&self.around.figures, &*self.around.journal);
+            let figures = book.of(journal, &begin.key.namespace, &frame.flow.name);
+            run.see(figures.await.seen(&frame.flow));
+        }
         let now = self.around.clock.now();
         let recorded = run.advance(&[start], now);
         let status = listed.unwrap_or_else(|| store::status_of(&run));

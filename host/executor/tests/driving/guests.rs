@@ -74,6 +74,7 @@ type Works = dyn Fn(&Call) -> Work + Send + Sync;
 pub(crate) struct Script {
     decides: Arc<Decides>,
     works: Arc<Works>,
+    reads_figures: bool,
     counts: Arc<Mutex<Counts>>,
     called: watch::Sender<usize>,
 }
@@ -86,8 +87,17 @@ impl Script {
         Arc::new(Self {
             decides: Arc::new(decides),
             works: Arc::new(works),
+            reads_figures: false,
             counts: Arc::default(),
             called: watch::Sender::new(0),
+        })
+    }
+
+    /// The same, with a strategy that asks how agents have fared.
+    pub(crate) fn reading_figures(self: Arc<Self>) -> Arc<Self> {
+        Arc::new(Self {
+            reads_figures: true,
+            ..(*self).clone()
         })
     }
 
@@ -158,6 +168,10 @@ impl Guests for Script {
                 answered = perform(work) => answered,
             }
         })
+    }
+
+    fn reads_figures(&self) -> bool {
+        self.reads_figures
     }
 
     fn digest(&self, role: &str) -> String {

@@ -11,6 +11,7 @@ mod completing;
 mod components;
 mod crashing;
 mod durable_first;
+mod figures;
 mod guests;
 mod journals;
 mod mortal;

@@ -321,8 +321,8 @@ pub fn facts(event: &Event) -> &'static [&'static str] {
             ..
         } => &["/at", "/continues", "/cause", "/reason"],
         Event::CallRetried { .. } | Event::CallReissued { .. } => &["/at", "/continues"],
-        Event::DecisionRequested { .. }
-        | Event::StepSkipped { .. }
+        Event::DecisionRequested { .. } => &["/at", "/cause", "/figures"],
+        Event::StepSkipped { .. }
         | Event::Escalated { .. }
         | Event::Checkpointed { .. }
         | Event::RunEnded { .. } => &["/at", "/cause"],

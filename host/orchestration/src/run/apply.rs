@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::plan;
 use crate::state::State;
 use crate::time::Timestamp;
-use crate::view::{HISTORY_IN_VIEW, HistoryEntry};
+use crate::view::{AgentFigures, HISTORY_IN_VIEW, HistoryEntry};
 
 /// Collisions of keys that are kept for reports.
 const COLLISIONS_KEPT: usize = 64;
@@ -56,8 +56,13 @@ impl Run {
                         .insert(agent.name.clone(), AgentRecord::default());
                 }
             }
-            Event::DecisionRequested { decision, trigger } => {
+            Event::DecisionRequested {
+                decision,
+                trigger,
+                figures,
+            } => {
                 self.request_decision(*decision, *trigger, at);
+                self.show(figures);
             }
             Event::Decided {
                 decision, answer, ..
@@ -139,6 +144,15 @@ impl Run {
             last_failure: None,
             view: Arc::new(view),
         });
+    }
+
+    /// Shows the decision that is outstanding how agents have fared.
+    pub(crate) fn show(&mut self, figures: &[AgentFigures]) {
+        if let Some(pending) = &mut self.data.pending
+            && pending.view.figures != figures
+        {
+            Arc::make_mut(&mut pending.view).figures = figures.to_vec();
+        }
     }
 
     fn take_decision(&mut self, decision: u32, answer: &Decision, at: Timestamp) {

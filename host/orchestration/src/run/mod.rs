@@ -31,7 +31,7 @@ use crate::flow::{Flow, RunLimits};
 use crate::input::Input;
 use crate::state::State;
 use crate::time::Timestamp;
-use crate::view::{AgentCounts, HistoryEntry, View};
+use crate::view::{AgentCounts, AgentFigures, HistoryEntry, View};
 use step::{OwnContext, Step};
 
 /// Steps that have ended and can still be named by a decision.
@@ -166,6 +166,9 @@ struct Spent {
 pub struct Run {
     flow: Arc<Flow>,
     data: RunData,
+    /// What the next decision that is asked for is shown of how agents have fared: no state, since it
+    /// comes from outside and is gone after the advance. What was shown stands in the event.
+    sight: Vec<AgentFigures>,
 }
 
 /// All of a run but its flow: what a snapshot holds.
@@ -253,7 +256,14 @@ impl Run {
         Self {
             flow,
             data: RunData::default(),
+            sight: Vec::new(),
         }
+    }
+
+    /// Lets the next [`advance`](Self::advance) show a decision that it asks for how agents have fared
+    /// of late, in whatever runs. After that it is forgotten.
+    pub fn see(&mut self, figures: Vec<AgentFigures>) {
+        self.sight = figures;
     }
 
     /// Takes all waiting inputs, in their order, and answers with what follows, already applied.
@@ -294,6 +304,7 @@ impl Run {
         while let Some(event) = self.settle(now.max(self.data.last_at)) {
             self.record(now, cause, event, recorded);
         }
+        self.sight.clear();
     }
 
     /// What [`advance`](Self::advance) would answer; the run stays as it is.
@@ -339,6 +350,7 @@ impl Run {
         Ok(Self {
             flow,
             data: serde_json::from_value(rest)?,
+            sight: Vec::new(),
         })
     }
 }

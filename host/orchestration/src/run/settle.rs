@@ -48,6 +48,7 @@ impl Run {
         Event::DecisionRequested {
             decision: self.data.decisions + 1,
             trigger,
+            figures: self.sight.clone(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::step::{Step, StepStatus};
 use super::{AgentRecord, Collision, Ended, Run, RunStatus};
 use crate::document::Document;
-use crate::event::{EndStatus, Pins, Trigger};
+use crate::event::{EndStatus, Pins, StepNo, Trigger};
 use crate::flow::{Flow, RunLimits};
 use crate::time::Timestamp;
 use crate::view::{AgentView, StepView, View};
@@ -107,6 +107,12 @@ impl Run {
         self.data.steps.values()
     }
 
+    /// A step that runs, waits, or ended lately.
+    #[must_use]
+    pub fn step(&self, no: StepNo) -> Option<&Step> {
+        self.data.steps.get(&no)
+    }
+
     /// Steps that wait for an answer.
     pub fn waiting(&self) -> impl Iterator<Item = &Step> {
         self.data
@@ -188,6 +194,7 @@ impl Run {
                 f64::from(data.failed_attempts) / f64::from(finished)
             },
             steps_left: self.steps_left(),
+            figures: Vec::new(),
         }
     }
 

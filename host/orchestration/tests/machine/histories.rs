@@ -21,6 +21,7 @@ use menagerie_orchestration::history_file::{HistoryError, HistoryFile};
 use menagerie_orchestration::input::{Forked, Input, Wish};
 use menagerie_orchestration::replay::Replay;
 use menagerie_orchestration::run::Run;
+use menagerie_orchestration::view::{AgentFigures, Took};
 use menagerie_orchestration::wire;
 use serde_json::json;
 
@@ -196,6 +197,12 @@ const FEATURES: &[(&str, &str, &str, Tells)] = &[
         "",
         retry,
     ),
+    (
+        "figures",
+        "a strategy that is shown how agents have fared in other runs",
+        "",
+        figures,
+    ),
     ("fallback", "another agent takes over", "", fallback),
     (
         "skip-on-failure",
@@ -358,6 +365,30 @@ const FEATURES: &[(&str, &str, &str, Tells)] = &[
         ending,
     ),
 ];
+
+fn figures(story: &mut Story) {
+    let seen = |name: &str, mean_ms| AgentFigures {
+        name: name.to_owned(),
+        completed: 12,
+        failed: 1,
+        took: Some(Took {
+            mean_ms,
+            median_ms: mean_ms,
+            p95_ms: mean_ms + 40,
+            waiting_ms: 3,
+        }),
+        running: 1,
+        queued: 0,
+    };
+    story.decides(plan().route("one", "a"));
+    story
+        .run
+        .see(vec![seen("a", 2_000), seen("b", 90), seen("c", 100)]);
+    story.later(2_500).completes("one", json!({"found": 1}));
+    story.decides(plan().route("two", "b"));
+    story.later(80).completes("two", json!({"found": 2}));
+    story.decides(plan().end("completed"));
+}
 
 fn sequence(story: &mut Story) {
     story.decides(plan().route("a", "a").route("b", "b").after("b", &["a"]));

@@ -364,9 +364,9 @@ pub(crate) fn line(event: &Event) -> String {
     use menagerie_orchestration::event::AfterFailure as Next;
     match event {
         Event::RunStarted { .. } => "run started".to_owned(),
-        Event::DecisionRequested { decision, trigger } => {
-            format!("asked {decision} {trigger:?}").to_lowercase()
-        }
+        Event::DecisionRequested {
+            decision, trigger, ..
+        } => format!("asked {decision} {trigger:?}").to_lowercase(),
         Event::Decided { decision, .. } => format!("decided {decision}"),
         Event::DecisionFailed {
             decision,

@@ -1,6 +1,9 @@
 //! What a strategy is shown.
 
 use menagerie_orchestration::event::Trigger;
+use menagerie_orchestration::input::Input;
+use menagerie_orchestration::replay::Replay;
+use menagerie_orchestration::view::{AgentFigures, Took};
 use serde_json::json;
 
 use crate::flows::flow;
@@ -165,4 +168,45 @@ fn ended_steps_can_be_named_for_a_while_and_then_their_ids_are_free_again() {
     // Not so in the call log: the answers of the one are nothing to the other.
     assert_eq!(first, "again");
     assert_ne!(story.call("again").call_log_name(), first);
+}
+
+fn figures(name: &str, mean_ms: u64) -> AgentFigures {
+    AgentFigures {
+        name: name.to_owned(),
+        completed: 3,
+        failed: 1,
+        took: Some(Took {
+            mean_ms,
+            median_ms: mean_ms,
+            p95_ms: 2 * mean_ms,
+            waiting_ms: 1,
+        }),
+        running: 2,
+        queued: 1,
+    }
+}
+
+#[test]
+fn a_decision_is_shown_what_was_seen_when_it_was_asked_for_and_never_anything_else() {
+    let mut story = Story::of(flow(&["a", "b"]));
+    assert!(story.view().figures.is_empty(), "nobody looked");
+    story.decides(plan().route("one", "a"));
+    let then = vec![figures("a", 20), figures("b", 900)];
+    story.run.see(then.clone());
+    story.completes("one", json!({}));
+    assert_eq!(story.view().figures, then);
+
+    // The host dies. What its successor sees is for the decisions that come.
+    story.run.see(vec![figures("a", 1)]);
+    story.advance(&[Input::Recovered]);
+    assert_eq!(story.view().figures, then);
+    let mut replay = Replay::new(story.flow.clone());
+    for recorded in &story.journal {
+        replay.take(recorded).unwrap();
+    }
+    assert_eq!(replay.finish().unwrap(), story.run);
+
+    story.decides(plan().route("two", "b"));
+    story.completes("two", json!({}));
+    assert!(story.view().figures.is_empty(), "seen once, shown once");
 }

@@ -1,0 +1,15 @@
+"""How a flow's agents have fared of late, in whatever runs; for strategies."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def agents() -> list[Any]:
+    """Each agent of the flow: `name`, `completed`, `failed`, `mean_ms`, `median_ms`, `p95_ms`, `waiting_ms`, `running`, `queued`.
+
+    The same whenever this decision is told again.
+    """
+    from wit_world.imports import figures
+
+    return figures.agents()
