@@ -23,6 +23,8 @@ mod aftermath;
 mod backend;
 #[path = "power/cuts.rs"]
 mod cuts;
+#[path = "power/groups.rs"]
+mod groups;
 #[path = "power/life.rs"]
 mod life;
 #[path = "power/mutations.rs"]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use menagerie_sandbox::{CallSpec, Ended, Limits};
 
+use crate::floats::floats_to_the_bit;
 use crate::support::{
     ENGINE, broken_rule, call, call_named, neighbour_works, output, plugin, spec,
 };

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use menagerie_sandbox::{
     CallKey, CallLog, CallReport, CallSpec, Catalogue, EffectClass, Ended, Engine, EngineConfig,
     Grants, HostWaits, HttpPolicy, HttpRule, Known, Limits, LogLine, MemoryCallLog, Observer,
     OnUnknown, Outside as Reach, OutsideConfig, Plugin, Progress, Request, Resolver, Scheme,
-    Secret, Secrets,
+    Secret, Secrets, SystemResolver,
 };
 use serde_json::{Value, json};
 
@@ -38,6 +38,8 @@ impl Secrets for OneSecret {
 pub(crate) struct Names {
     known: Mutex<BTreeMap<String, Vec<SocketAddr>>>,
     asked: AtomicU32,
+    /// The operating system is asked instead.
+    of_the_system: AtomicBool,
 }
 
 impl Names {
@@ -45,11 +47,18 @@ impl Names {
         let mut known = self.known.lock().unwrap();
         known.insert(name.to_owned(), addresses.to_vec());
     }
+
+    pub(crate) fn ask_the_system(&self) {
+        self.of_the_system.store(true, Ordering::Relaxed);
+    }
 }
 
 #[async_trait]
 impl Resolver for Names {
-    async fn resolve(&self, host: &str, _port: u16) -> std::io::Result<Vec<SocketAddr>> {
+    async fn resolve(&self, host: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+        if self.of_the_system.load(Ordering::Relaxed) {
+            return SystemResolver.resolve(host, port).await;
+        }
         self.asked.fetch_add(1, Ordering::Relaxed);
         Ok(self
             .known
@@ -66,7 +75,7 @@ pub(crate) struct World {
     engine: Engine,
     catalogue: Catalogue,
     pub(crate) names: Arc<Names>,
-    server: Outside,
+    pub(crate) server: Outside,
 }
 
 static FETCHER: LazyLock<Vec<u8>> = LazyLock::new(|| {

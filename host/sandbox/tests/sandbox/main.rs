@@ -9,6 +9,8 @@
 mod calls;
 mod catalogue;
 mod crosstalk;
+mod dns;
+mod floats;
 mod hostile;
 mod http;
 mod https;
