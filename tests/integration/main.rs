@@ -12,6 +12,7 @@ mod doctored;
 mod endings;
 mod endurance;
 mod every_command;
+mod figures;
 mod forks;
 mod histories;
 mod hostile_text;

@@ -24,7 +24,7 @@ pub(crate) const KINDS: [&str; 5] = [
 ];
 
 /// The interfaces that every plugin, or every strategy, may call.
-const WITHOUT_GRANT: [&str; 8] = [
+const WITHOUT_GRANT: [&str; 9] = [
     "types",
     "routing",
     "invocation",
@@ -33,6 +33,7 @@ const WITHOUT_GRANT: [&str; 8] = [
     "random",
     "progress",
     "history",
+    "figures",
 ];
 
 /// Part of what a component is cached by: a change of this module's output changes it.

@@ -15,8 +15,8 @@ pub use crate::crosstalk::works;
 pub use crate::http::{http_flood, http_huge_body, http_smuggler};
 pub use crate::kinds::{arbitrates, checks_config, compensates, joins};
 pub use crate::refused::{
-    huge_table, newer_contract, no_plugin, too_many_memories, two_kinds, wants_history, wants_http,
-    wants_the_unknown,
+    huge_table, newer_contract, no_plugin, too_many_memories, two_kinds, wants_figures,
+    wants_history, wants_http, wants_the_unknown,
 };
 pub use crate::wasi::{
     wants_environment, wants_more_of_wasi, wasi_exits, wasi_makes_up_a_file, wasi_prints_for_ever,

@@ -37,6 +37,18 @@ pub fn wants_history() {
 }
 
 #[test]
+pub fn wants_figures() {
+    let import = "menagerie:plugin/figures@0.1.0".to_owned();
+    assert_eq!(
+        refusal(&component("wants_figures")),
+        LoadError::NotForKind {
+            import,
+            kind: Kind::Agent
+        }
+    );
+}
+
+#[test]
 pub fn wants_the_unknown() {
     let import = "elsewhere:tools/launch@9.0.0".to_owned();
     assert_eq!(
