@@ -373,25 +373,104 @@ fn a_host_that_stays_admits_what_comes_into_its_watched_folder() {
 fn a_flow_that_asks_for_more_than_the_node_gives_is_refused_with_the_ceiling() {
     let place = Place::new();
     added(&place, "1.0.0");
-    let limits = "plugin = \"worker-of-ours\"\nlimits = { memory = \"256 MiB\" }";
-    let greedy = FLOW.replace("plugin = \"worker-of-ours\"", limits);
-    let flow = place.write("greedy.toml", &greedy).display().to_string();
-    let check = |more: &[&str]| {
-        let arguments = ["check", &flow, "--json"]
-            .into_iter()
-            .chain(more.iter().copied());
-        place.call(&arguments.collect::<Vec<_>>())
+    let checked = |limit: &str, settings: &str| {
+        let limits = format!("plugin = \"worker-of-ours\"\nlimits = {{ fuel = 5, {limit} }}");
+        let flow = FLOW.replace("plugin = \"worker-of-ours\"", &limits);
+        let flow = place.write("greedy.toml", &flow).display().to_string();
+        let settings = place.write("node.toml", settings).display().to_string();
+        place.call(&["check", &flow, "--json", "--config", &settings])
     };
-    check(&[]).expect(0);
-    check(&["--max-memory-mib", "256"]).expect(0);
-    let refused = check(&["--max-memory-mib", "128"]).expect(2).json();
-    let problem = &refused["problems"][0];
-    let said = problem["message"].as_str().unwrap_or_default();
+    let mebibyte = 1_u64 << 20;
+    for (limit, ceiling, asked, most) in [
+        (
+            "memory = \"256 MiB\"",
+            "max_memory_mib = 128",
+            256 * mebibyte,
+            128 * mebibyte,
+        ),
+        ("busy = \"1m\"", "max_busy = \"59s\"", 60_000, 59_000),
+        ("table_elements = 300", "max_table_elements = 200", 300, 200),
+        ("instances = 9", "max_instances = 8", 9, 8),
+        ("tables = 9", "max_tables = 8", 9, 8),
+        ("memories = 3", "max_memories = 2", 3, 2),
+        (
+            "host_call_bytes = \"2 MiB\"",
+            "max_host_call_mib = 1",
+            2 * mebibyte,
+            mebibyte,
+        ),
+        (
+            "guest_bytes = \"2 MiB\"",
+            "max_guest_mib = 1",
+            2 * mebibyte,
+            mebibyte,
+        ),
+        ("handles = 9", "max_handles = 8", 9, 8),
+        ("host_calls = 9", "max_host_calls = 8", 9, 8),
+        (
+            "output = \"2 MiB\"",
+            "max_output_mib = 1",
+            2 * mebibyte,
+            mebibyte,
+        ),
+        ("json_depth = 9", "max_json_depth = 8", 9, 8),
+        ("json_nodes = 9", "max_json_nodes = 8", 9, 8),
+        ("log_lines = 9", "max_log_lines = 8", 9, 8),
+        (
+            "log_bytes = \"2 MiB\"",
+            "max_log_mib = 1",
+            2 * mebibyte,
+            mebibyte,
+        ),
+        (
+            "context = \"2 MiB\"",
+            "max_context_mib = 1",
+            2 * mebibyte,
+            mebibyte,
+        ),
+    ] {
+        checked(limit, "").expect(0);
+        // Who asks for nothing in particular gets what there is.
+        let limitless = place.write("plain.toml", FLOW).display().to_string();
+        let settings = place.write("node.toml", ceiling).display().to_string();
+        place
+            .call(&["check", &limitless, "--config", &settings])
+            .expect(0);
+        let refused = checked(limit, ceiling).expect(2).json();
+        let problem = &refused["problems"][0];
+        let said = problem["message"].as_str().unwrap_or_default();
+        let (name, setting) = (limit.split(' ').next(), ceiling.split(' ').next());
+        for part in [
+            format!("the limit `{}` asks for {asked}", name.unwrap_or_default()),
+            format!("the setting `{}`, is {most}", setting.unwrap_or_default()),
+        ] {
+            assert!(said.contains(&part), "{part}: {refused}");
+        }
+        // Where the limit stands, and not merely its table.
+        let line = FLOW
+            .lines()
+            .position(|line| line.contains("worker-of-ours"));
+        assert_eq!(problem["line"], line.unwrap() + 2, "{refused}");
+        assert!(problem["column"].as_u64() > Some(21), "{refused}");
+    }
+    let refused = checked("memory = \"1 MiB\"", "max_fuel = 4")
+        .expect(2)
+        .json();
     assert!(
-        said.contains("268435456") && said.contains("134217728"),
+        refused.to_string().contains("the setting `max_fuel`, is 4"),
         "{refused}"
     );
-    assert!(said.contains("`memory_bytes`"), "{refused}");
+    for (setting, expected) in [
+        ("max_memory_mib = 0", "from 1 to 4096"),
+        ("max_busy = \"soon\"", "expected a duration"),
+        ("max_handles = \"all\"", "expected a whole number from 1"),
+    ] {
+        let told = checked("memory = \"1 MiB\"", setting).expect(2);
+        assert!(
+            told.stderr.contains(expected) && told.stderr.contains("node.toml:1:1"),
+            "{told:?}"
+        );
+    }
     let told = place
         .call(&["config", "--json", "--max-memory-mib", "0"])
         .expect(2);

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::settings::{mebibytes, positive};
+use crate::settings::ceilings::mebibytes;
+use crate::settings::positive;
 
 pub(crate) mod mine;
 pub(crate) mod plugins;
@@ -54,7 +55,7 @@ pub(crate) struct SettingArguments {
     pub(crate) suspend_after: Option<std::time::Duration>,
     /// The most memory that a flow may give a guest call on this node, in MiB
     #[arg(long, global = true, value_name = "MIB", value_parser = mebibytes)]
-    pub(crate) max_memory_mib: Option<usize>,
+    pub(crate) max_memory_mib: Option<u64>,
     /// Whose plugins are taken: `any`, `signed` (by one of --keys) or `signed-by KEY`
     #[arg(long, global = true, value_name = "POLICY")]
     pub(crate) trust: Option<String>,

@@ -1,16 +1,20 @@
 //! Settings: flag, then environment, then file, then default; each knows where it comes from.
 
+pub(crate) mod ceilings;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use menagerie_executor::SECRET_VARIABLE;
 use menagerie_licensing::{Entitlements, TrustedKeys};
+use menagerie_sandbox::EngineConfig;
 use serde::Serialize;
 
 use crate::arguments::SettingArguments;
 use crate::failure::Failure;
 use crate::trust::Policy;
+use ceilings::CEILINGS;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,11 +62,12 @@ pub(crate) struct Settings {
     pub(crate) trust: Setting<Policy>,
     pub(crate) keys: Setting<Vec<PathBuf>>,
     pub(crate) watch: Setting<Option<PathBuf>>,
-    pub(crate) max_memory_mib: Setting<usize>,
+    /// In the order of [`CEILINGS`].
+    ceilings: Vec<Setting<u64>>,
 }
 
-/// The names of all settings, in the order in which they are shown.
-const NAMES: [&str; 12] = [
+/// The names of all settings but the node's ceilings.
+const NAMES: [&str; 11] = [
     "data",
     "plugins",
     "cache",
@@ -74,7 +79,6 @@ const NAMES: [&str; 12] = [
     "trust",
     "keys",
     "watch",
-    "max_memory_mib",
 ];
 /// Variables of the environment that are no settings, and are known all the same.
 const OTHER_VARIABLES: [&str; 6] = [
@@ -152,12 +156,14 @@ impl Settings {
                 |text| Ok(std::env::split_paths(text).collect()),
                 Vec::new,
             )?,
-            max_memory_mib: sources.pick(
-                "max_memory_mib",
-                flags.max_memory_mib,
-                mebibytes,
-                || 1_024,
-            )?,
+            ceilings: CEILINGS
+                .iter()
+                .map(|ceiling| {
+                    let flag = flags.max_memory_mib;
+                    let flag = flag.filter(|_| ceiling.name == "max_memory_mib");
+                    ceiling.gather(&sources, flag)
+                })
+                .collect::<Result<_, _>>()?,
             watch: sources.pick(
                 "watch",
                 flags.watch.clone().map(Some),
@@ -179,7 +185,7 @@ impl Settings {
         let licence = self.licence.value.as_ref();
         let secrets = self.secrets.value.as_ref();
         let watch = self.watch.value.as_ref();
-        vec![
+        let mut listed = vec![
             (
                 "data",
                 self.data.value.display().to_string(),
@@ -221,11 +227,6 @@ impl Settings {
                 self.suspend_after.origin.clone(),
             ),
             (
-                "max_memory_mib",
-                self.max_memory_mib.value.to_string(),
-                self.max_memory_mib.origin.clone(),
-            ),
-            (
                 "trust",
                 self.trust.value.to_string(),
                 self.trust.origin.clone(),
@@ -236,7 +237,18 @@ impl Settings {
                 watch.map_or_else(String::new, |path| path.display().to_string()),
                 self.watch.origin.clone(),
             ),
-        ]
+        ];
+        let ceilings = CEILINGS.iter().zip(&self.ceilings);
+        listed.extend(ceilings.map(|(ceiling, setting)| {
+            let shown = ceiling.shown(setting.value);
+            (ceiling.name, shown, setting.origin.clone())
+        }));
+        listed
+    }
+
+    /// What this node gives at the most. A flow that asks for more is refused when it is loaded.
+    pub(crate) fn node(&self) -> EngineConfig {
+        ceilings::applied(&self.ceilings)
     }
 
     /// What the licence allows.
@@ -269,14 +281,10 @@ pub(crate) fn positive(text: &str) -> Result<usize, String> {
     }
 }
 
-/// A memory in MiB, of which 32 bits can address 4 096.
-pub(crate) fn mebibytes(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number @ 1..=4_096) => Ok(number),
-        _ => Err(format!(
-            "found `{text}`, expected a whole number of MiB from 1 to 4096"
-        )),
-    }
+/// The names of all settings.
+fn names() -> impl Iterator<Item = &'static str> {
+    let ceilings = CEILINGS.iter().map(|ceiling| ceiling.name);
+    NAMES.into_iter().chain(ceilings)
 }
 
 /// A value of the settings file and its line.
@@ -330,7 +338,7 @@ fn variable_of(name: &str) -> String {
 
 /// The host's own variables; an unknown one is a mistake that somebody should hear of.
 fn environment() -> Result<BTreeMap<String, String>, Failure> {
-    let settings: Vec<String> = NAMES.iter().map(|name| variable_of(name)).collect();
+    let settings: Vec<String> = names().map(variable_of).collect();
     let mut found = BTreeMap::new();
     for (name, value) in std::env::vars_os() {
         let (Some(name), Some(value)) = (name.to_str(), value.to_str()) else {
@@ -356,7 +364,10 @@ fn unknown<'known>(what: &str, name: &str, known: impl Iterator<Item = &'known s
         .min();
     let help = match best {
         Some((distance, known)) if distance <= 3 => format!("; did you mean `{known}`?"),
-        _ => format!("; known settings are {}", NAMES.join(", ")),
+        _ => format!(
+            "; known settings are {}",
+            names().collect::<Vec<_>>().join(", ")
+        ),
     };
     format!("unknown {what} `{name}`{help}")
 }
@@ -422,8 +433,8 @@ fn parse_file(path: &Path, text: &str) -> Result<BTreeMap<String, FileValue>, Fa
     for (key, value) in table.get_ref() {
         let name = key.get_ref().as_ref();
         let place = place(key.span().start);
-        if !NAMES.contains(&name) {
-            let message = unknown("setting", name, NAMES.into_iter());
+        if !names().any(|known| known == name) {
+            let message = unknown("setting", name, names());
             return Err(Failure::usage(format!("{place}: {message}")));
         }
         let text = value_text(value.get_ref()).ok_or_else(|| {

@@ -233,8 +233,9 @@ pub(crate) fn part(
     uses: &PluginUse,
     bytes: Arc<[u8]>,
 ) -> Result<Part, AssembleProblem> {
-    let limits = limits_of(&uses.limits);
-    limits.check(catalogue.engine().config())?;
+    let node = catalogue.engine().config();
+    let limits = limits_of(&uses.limits, node);
+    limits.check(node)?;
     let grants = uses.grants.interfaces().into_iter();
     let grants = grants.map(|name| format!("menagerie:plugin/{name}"));
     let plugin = catalogue.load(&bytes, &Grants::of(grants))?;

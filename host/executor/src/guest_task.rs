@@ -81,6 +81,7 @@ impl GuestTask {
             busy_us: answer.used.busy_us,
             fuel: answer.used.fuel,
             peak_memory_bytes: answer.used.peak_memory_bytes,
+            table_elements: answer.used.table_elements,
             host_calls: answer.used.host_calls,
             bytes_to_host: answer.used.bytes_to_host,
             output_bytes: answer.used.output_bytes,

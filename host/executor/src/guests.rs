@@ -84,6 +84,8 @@ pub struct GuestUse {
     pub wall_us: u64,
     /// Bytes.
     pub peak_memory_bytes: u64,
+    /// Elements that all tables held together.
+    pub table_elements: u64,
     /// Calls of the host.
     pub host_calls: u64,
     /// Bytes that the guest passed to the host.

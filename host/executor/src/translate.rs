@@ -13,7 +13,9 @@ use menagerie_orchestration::flow::{
     CallLimits, Effect, Flow, HttpGrant, HttpRule, HttpScheme, OnUnknown,
 };
 use menagerie_orchestration::view::{AgentFigures, AgentView, HistoryEntry, StepView, View};
-use menagerie_sandbox::{EffectClass, Ended, HttpPolicy, Limits, LogLine, Scheme, types};
+use menagerie_sandbox::{
+    EffectClass, Ended, EngineConfig, HttpPolicy, Limits, LogLine, Scheme, types,
+};
 use serde_json::{Value, json};
 
 /// The skills of each agent's plugin, by the agent's name.
@@ -95,18 +97,26 @@ pub(crate) fn level(level: types::Level) -> &'static str {
     }
 }
 
-/// The default meters, with what a flow sets.
-pub(crate) fn limits_of(asked: &CallLimits) -> Limits {
-    let mut limits = Limits::default();
-    let set = |to: &mut u64, asked: Option<u64>| {
+/// The default meters within what the node gives, with what a flow sets.
+pub(crate) fn limits_of(asked: &CallLimits, node: &EngineConfig) -> Limits {
+    fn set<T>(to: &mut T, asked: Option<T>) {
         if let Some(asked) = asked {
             *to = asked;
         }
-    };
+    }
+    let mut limits = Limits::within(node);
     set(&mut limits.fuel, asked.fuel);
     set(&mut limits.memory_bytes, asked.memory_bytes);
     set(&mut limits.table_elements, asked.table_elements);
+    set(&mut limits.instances, asked.instances);
+    set(&mut limits.tables, asked.tables);
+    set(&mut limits.memories, asked.memories);
+    set(&mut limits.host_call_bytes, asked.host_call_bytes);
     set(&mut limits.bytes_to_host, asked.guest_bytes);
+    set(&mut limits.handles, asked.handles);
+    set(&mut limits.json_depth, asked.json_depth);
+    set(&mut limits.json_nodes, asked.json_nodes);
+    set(&mut limits.context_bytes, asked.context_bytes);
     set(&mut limits.output_bytes, asked.output_bytes);
     set(&mut limits.log_bytes, asked.log_bytes);
     if let Some(milliseconds) = asked.busy_ms {
@@ -322,5 +332,57 @@ pub(crate) fn decision_of(decision: types::Decision) -> Decision {
         reason: decision.reason,
         confidence: decision.confidence,
         metadata: document(&decision.metadata).unwrap_or_else(Document::empty_object),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn every_limit_of_a_flow_reaches_its_meter() {
+        let asked = CallLimits {
+            fuel: Some(1),
+            busy_ms: Some(2),
+            memory_bytes: Some(3),
+            table_elements: Some(4),
+            instances: Some(5),
+            tables: Some(6),
+            memories: Some(7),
+            host_call_bytes: Some(8),
+            guest_bytes: Some(9),
+            handles: Some(10),
+            host_calls: Some(11),
+            output_bytes: Some(12),
+            json_depth: Some(13),
+            json_nodes: Some(14),
+            log_lines: Some(15),
+            log_bytes: Some(16),
+            context_bytes: Some(17),
+        };
+        let limits = Limits {
+            fuel: 1,
+            busy: Duration::from_millis(2),
+            memory_bytes: 3,
+            table_elements: 4,
+            instances: 5,
+            tables: 6,
+            memories: 7,
+            host_call_bytes: 8,
+            bytes_to_host: 9,
+            handles: 10,
+            host_calls: 11,
+            output_bytes: 12,
+            json_depth: 13,
+            json_nodes: 14,
+            log_lines: 15,
+            log_bytes: 16,
+            context_bytes: 17,
+        };
+        assert_eq!(limits_of(&asked, &EngineConfig::default()), limits);
+        let nothing = limits_of(&CallLimits::default(), &EngineConfig::default());
+        assert_eq!(nothing, Limits::default());
     }
 }

@@ -238,6 +238,7 @@ pub(crate) fn answer_of(report: CallReport) -> GuestAnswer {
         busy_us: report.usage.busy_us,
         wall_us: report.usage.wall_us,
         peak_memory_bytes: report.usage.peak_memory_bytes,
+        table_elements: report.usage.table_elements,
         host_calls: u64::from(report.usage.host_calls),
         bytes_to_host: report.usage.bytes_to_host,
         output_bytes: report.usage.output_bytes,

@@ -156,6 +156,9 @@ pub struct CallFacts {
     pub fuel: u64,
     /// Bytes, the most that all memories held together.
     pub peak_memory_bytes: u64,
+    /// Elements that all tables held together.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub table_elements: u64,
     /// Calls of the host by the guest.
     pub host_calls: u64,
     /// Bytes that the guest passed to the host.

@@ -282,16 +282,40 @@ pub struct CallLimits {
     pub memory_bytes: Option<u64>,
     /// Elements, over all tables of an instance.
     pub table_elements: Option<u64>,
+    /// Core instances within the component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instances: Option<u32>,
+    /// Tables within the component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<u32>,
+    /// Memories within the component.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memories: Option<u32>,
+    /// Bytes that the guest passes to the host at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_call_bytes: Option<u64>,
     /// Bytes that the guest passes to the host in one call of it.
     pub guest_bytes: Option<u64>,
+    /// Handles that the guest holds at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub handles: Option<u32>,
     /// Host calls.
     pub host_calls: Option<u64>,
     /// Bytes of the answer.
     pub output_bytes: Option<u64>,
+    /// How deeply JSON in the answer is nested.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json_depth: Option<u32>,
+    /// Values and names in all JSON of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json_nodes: Option<u32>,
     /// Log lines that are kept.
     pub log_lines: Option<u64>,
     /// Log bytes that are kept.
     pub log_bytes: Option<u64>,
+    /// Bytes of the agent's own context.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context_bytes: Option<u64>,
 }
 
 /// Bounds on a run as a whole.

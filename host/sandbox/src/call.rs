@@ -149,7 +149,7 @@ impl Engine {
             ));
         }
         spec.limits
-            .check(self.config())
+            .check_pool(self.config())
             .err()
             .map(|error| error.to_string())
     }
@@ -436,6 +436,7 @@ fn report(
         busy_us: microseconds(busy),
         wall_us: 0,
         peak_memory_bytes: state.meters.peak_memory,
+        table_elements: state.meters.table_elements,
         host_calls: state.meters.host_calls,
         bytes_to_host: state.meters.bytes_to_host,
         output_bytes,

@@ -52,7 +52,7 @@ pub(crate) fn ended_by_error(
     }
     let cause = error.root_cause().to_string();
     if cause.contains(HOST_CALL_BYTES) {
-        return Ended::Bytes {
+        return Ended::HostCallBytes {
             limit: limits.host_call_bytes,
         };
     }
@@ -93,7 +93,7 @@ pub(crate) fn ended_by_stop(stop: Stop) -> Ended {
         Stop::Memory { limit, asked } => Ended::Memory { limit, asked },
         Stop::Tables { limit, asked } => Ended::Tables { limit, asked },
         Stop::HostCalls { limit } => Ended::HostCalls { limit },
-        Stop::Bytes { limit } => Ended::Bytes { limit },
+        Stop::Bytes { limit, passed } => Ended::Bytes { limit, passed },
         Stop::Nondeterministic { plugin, ordinal } => Ended::Nondeterministic { plugin, ordinal },
         Stop::CallOutcomeUnknown {
             ordinal,

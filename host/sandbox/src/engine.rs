@@ -14,6 +14,7 @@ use wasmtime::{
 
 use crate::costs::{COST_TABLE_VERSION, operator_costs};
 use crate::http::{Client, NoSecrets, Resolver, Secrets, SystemResolver};
+use crate::limits::CallCeilings;
 use crate::linker::{self, HostLinker};
 
 /// The release of wasmtime that the workspace's lock file holds; a test compares the two.
@@ -42,6 +43,10 @@ pub struct EngineConfig {
     pub memories: u32,
     /// Bytes of a memory that stay resident between calls, which spares the page faults.
     pub resident_bytes: usize,
+    /// The most that limits may ask for which take nothing of the pool. The compiler's process needs
+    /// none of them.
+    #[serde(skip)]
+    pub calls: CallCeilings,
 }
 
 impl Default for EngineConfig {
@@ -55,6 +60,7 @@ impl Default for EngineConfig {
             tables: 16,
             memories: 4,
             resident_bytes: 1 << 20,
+            calls: CallCeilings::default(),
         }
     }
 }
@@ -289,13 +295,19 @@ fn pool(ceilings: &EngineConfig) -> PoolingAllocationConfig {
 /// Readable, and complete: two engines with one fingerprint run a guest alike.
 fn fingerprint(ceilings: &EngineConfig) -> String {
     let features = admitted_features().bits();
-    // How many calls there may be at once, and what stays resident, changes no call.
-    let deciding = EngineConfig {
-        concurrent_calls: 0,
-        resident_bytes: 0,
-        ..ceilings.clone()
-    };
-    let described = format!("{deciding:?};features={features:?};yield={FUEL_BETWEEN_YIELDS}");
+    // How many calls there may be at once, what stays resident and what a limit may ask for changes no
+    // call. The text is that of the hosts before this one: a run's fuel is compared under an equal one.
+    let described = format!(
+        "EngineConfig {{ concurrent_calls: 0, memory_bytes: {}, stack_bytes: {}, table_elements: {}, \
+         instances: {}, tables: {}, memories: {}, resident_bytes: 0 }};features={features:?};\
+         yield={FUEL_BETWEEN_YIELDS}",
+        ceilings.memory_bytes,
+        ceilings.stack_bytes,
+        ceilings.table_elements,
+        ceilings.instances,
+        ceilings.tables,
+        ceilings.memories,
+    );
     let settings = hex::encode(&Sha256::digest(described.as_bytes())[..8]);
     format!(
         "wasmtime-{WASMTIME_VERSION} {}-{} costs-{COST_TABLE_VERSION} settings-{settings}",

@@ -57,7 +57,7 @@ pub use http::{
 pub use inspect::{
     CONTRACT_VERSION, Inspection, LARGEST_COMPONENT, MOST_ELEMENTS, digest_of, inspect,
 };
-pub use limits::{CeilingError, Limits};
+pub use limits::{CallCeilings, CeilingError, Limits};
 pub use load_error::LoadError;
 pub use manifest::{MANIFEST_SECTION, Manifest, Schemas, WantedLimits};
 pub use plugin::{Grants, Kind, Origin, Plugin};

@@ -19,7 +19,7 @@ pub(crate) struct Meters {
     limits: Limits,
     memory: u64,
     pub(crate) peak_memory: u64,
-    table_elements: u64,
+    pub(crate) table_elements: u64,
     pub(crate) host_calls: u32,
     pub(crate) bytes_to_host: u64,
 }
@@ -57,6 +57,7 @@ impl Meters {
         if self.bytes_to_host > self.limits.bytes_to_host {
             return Err(Stop::Bytes {
                 limit: self.limits.bytes_to_host,
+                passed: self.bytes_to_host,
             });
         }
         Ok(())

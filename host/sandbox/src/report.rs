@@ -27,6 +27,8 @@ pub struct Usage {
     pub wall_us: u64,
     /// The most memory it had at once, all its memories together.
     pub peak_memory_bytes: u64,
+    /// Elements of all its tables together, which only grow.
+    pub table_elements: u64,
     /// Calls from the guest to the host.
     pub host_calls: u32,
     /// Bytes that came from the guest, the answer included.
@@ -85,13 +87,13 @@ pub enum Ended {
         code: u8,
     },
     /// It used up its fuel.
-    #[error("the guest used all of its {limit} units of fuel")]
+    #[error("the guest used all of its {limit} units of fuel (the limit `fuel`)")]
     Fuel {
         /// The meter's setting.
         limit: u64,
     },
     /// Its own code ran for too long.
-    #[error("the guest's code ran for more than {} ms", limit.as_millis())]
+    #[error("the guest's code ran for more than {} ms (the limit `busy`)", limit.as_millis())]
     Busy {
         /// The meter's setting.
         limit: Duration,
@@ -103,7 +105,7 @@ pub enum Ended {
         limit: Duration,
     },
     /// It asked for more memory than it may have.
-    #[error("the guest asked for {asked} bytes of memory, and its limit is {limit}")]
+    #[error("the guest asked for {asked} bytes of memory, and its limit `memory` is {limit}")]
     Memory {
         /// The meter's setting.
         limit: u64,
@@ -111,7 +113,9 @@ pub enum Ended {
         asked: u64,
     },
     /// It asked for more table elements than it may have.
-    #[error("the guest asked for {asked} table elements, and its limit is {limit}")]
+    #[error(
+        "the guest asked for {asked} table elements, and its limit `table_elements` is {limit}"
+    )]
     Tables {
         /// The meter's setting.
         limit: u64,
@@ -119,7 +123,7 @@ pub enum Ended {
         asked: u64,
     },
     /// It is made of more parts than it may have.
-    #[error("the guest has more than {limit} {what}")]
+    #[error("the guest has more than {limit} {what} (the limit `{what}`)")]
     Parts {
         /// `instances`, `tables` or `memories`.
         what: &'static str,
@@ -140,20 +144,30 @@ pub enum Ended {
         /// Where, what was found and what was expected.
         message: String,
     },
-    /// It passed too much to the host at once or in all.
-    #[error("the guest passed more than {limit} bytes to the host")]
+    /// It passed too much to the host in all.
+    #[error("the guest passed {passed} bytes to the host, and its limit `guest_bytes` is {limit}")]
     Bytes {
-        /// The meter's setting that was exceeded.
+        /// The meter's setting.
+        limit: u64,
+        /// What it had passed when it was stopped.
+        passed: u64,
+    },
+    /// It passed too much to the host at once: in one host call, or as its answer.
+    #[error(
+        "the guest passed more than {limit} bytes to the host at once (the limit `host_call_bytes`)"
+    )]
+    HostCallBytes {
+        /// The meter's setting.
         limit: u64,
     },
     /// It called the host too often.
-    #[error("the guest called the host more than {limit} times")]
+    #[error("the guest called the host more than {limit} times (the limit `host_calls`)")]
     HostCalls {
         /// The meter's setting.
         limit: u32,
     },
     /// It held too many handles.
-    #[error("the guest held more than {limit} handles")]
+    #[error("the guest held more than {limit} handles (the limit `handles`)")]
     Handles {
         /// The meter's setting.
         limit: u32,
@@ -203,7 +217,7 @@ impl Ended {
             Ended::Parts { .. } => "parts",
             Ended::Stack { .. } => "stack",
             Ended::Output { .. } => "output",
-            Ended::Bytes { .. } => "bytes",
+            Ended::Bytes { .. } | Ended::HostCallBytes { .. } => "bytes",
             Ended::HostCalls { .. } => "host-calls",
             Ended::Handles { .. } => "handles",
             Ended::Cancelled => "cancelled",

@@ -12,8 +12,8 @@ pub(crate) enum Stop {
     Tables { limit: u64, asked: u64 },
     #[error("more than {limit} host calls")]
     HostCalls { limit: u32 },
-    #[error("more than {limit} bytes were passed to the host")]
-    Bytes { limit: u64 },
+    #[error("{passed} bytes were passed to the host, and the limit is {limit}")]
+    Bytes { limit: u64, passed: u64 },
     #[error("host call {ordinal} of `{plugin}` differs from the one that was recorded")]
     Nondeterministic { plugin: String, ordinal: u32 },
     #[error("the outcome of host call {ordinal} is not known")]

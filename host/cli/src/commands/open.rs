@@ -7,7 +7,7 @@ use std::time::Duration;
 use menagerie_executor::{GateConfig, Host, HostParts, Registry, SystemClock};
 use menagerie_journal::{Error, Options, Owner, Page, RunFilter, RunKey, SqliteJournal};
 use menagerie_sandbox::jail::JailConfig;
-use menagerie_sandbox::{Catalogue, Engine, EngineConfig, OutsideConfig};
+use menagerie_sandbox::{Catalogue, Engine, OutsideConfig};
 
 use crate::failure::{Failure, chain};
 use crate::secrets::OperatorSecrets;
@@ -49,7 +49,7 @@ pub(crate) fn catalogue(settings: &Settings) -> Result<Catalogue, Failure> {
         suspend_after: settings.suspend_after.value,
         ..OutsideConfig::default()
     };
-    let engine = Engine::with_outside(&ceilings(settings), outside)
+    let engine = Engine::with_outside(&settings.node(), outside)
         .map_err(|error| Failure::host("the sandbox cannot be set up", error))?;
     let cache = settings.cache.value.join("compiled");
     let catalogue = Catalogue::new(engine, Some(cache))
@@ -59,14 +59,6 @@ pub(crate) fn catalogue(settings: &Settings) -> Result<Catalogue, Failure> {
         tracing::warn!("compiled plugins are not kept: {trouble}");
     }
     Ok(catalogue)
-}
-
-/// What this node gives at the most. A flow that asks for more is refused when it is loaded.
-fn ceilings(settings: &Settings) -> EngineConfig {
-    EngineConfig {
-        memory_bytes: (settings.max_memory_mib.value as u64) << 20,
-        ..EngineConfig::default()
-    }
 }
 
 /// Components are compiled by this very program, in a process of their own.

@@ -142,15 +142,15 @@ pub(crate) fn assemble_file(
 
 /// A problem with a plugin, at the place in the flow file that names it.
 fn placed(file: &FlowFile, error: &AssembleError) -> Problem {
-    let (role, key) = (
-        plugin_use(&error.role),
-        match &error.problem {
-            AssembleProblem::Ceiling(_) => "/limits",
-            AssembleProblem::Outside { .. } | AssembleProblem::Secret { .. } => "/grants/http",
-            _ => "/plugin",
-        },
-    );
-    let position = role.and_then(|role| file.parsed.spans.locate_key(role, key, None));
+    let key = match &error.problem {
+        AssembleProblem::Ceiling(ceiling) => format!("/limits/{}", ceiling.limit),
+        AssembleProblem::Outside { .. } | AssembleProblem::Secret { .. } => {
+            "/grants/http".to_owned()
+        }
+        _ => "/plugin".to_owned(),
+    };
+    let position =
+        plugin_use(&error.role).and_then(|role| file.parsed.spans.locate_key(role, &key, None));
     let message = chain(&error.problem);
     match position {
         Some(place) => problem_at(place, format!("{}: {message}", error.role)),

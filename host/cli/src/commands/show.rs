@@ -192,21 +192,35 @@ fn print(key: &RunKey, run: &Run, events: &[(u64, Recorded)], listed: &Listed) {
     println!("engine    {}", run.pins().engine);
     println!();
     println!(
-        "{:<20} {:<14} {:>3}  {:<22} {:>9} {:>9} {:>9} {:>10} {:>6}",
-        "STEP", "AGENT", "TRY", "OUTCOME", "WAIT", "GUEST", "FUEL", "MEMORY", "CALLS"
+        "{:<20} {:<14} {:>3}  {:<22} {:>9} {:>9} {:>9} {:>9} {:>10} {:>6} {:>10} {:>10}",
+        "STEP",
+        "AGENT",
+        "TRY",
+        "OUTCOME",
+        "WAIT",
+        "GUEST",
+        "BUSY",
+        "FUEL",
+        "MEMORY",
+        "CALLS",
+        "PASSED",
+        "OUTPUT"
     );
     for row in rows(events) {
         println!(
-            "{:<20} {:<14} {:>3}  {:<22} {:>9} {:>9} {:>9} {:>10} {:>6}",
+            "{:<20} {:<14} {:>3}  {:<22} {:>9} {:>9} {:>9} {:>9} {:>10} {:>6} {:>10} {:>10}",
             safe_line(row.name),
             safe_line(row.agent),
             row.attempt,
             safe_line(&row.outcome),
             microseconds(row.call.slot_wait_us),
             microseconds(row.call.wall_us),
+            microseconds(row.call.busy_us),
             fuel(row.call.fuel),
             bytes(row.call.peak_memory_bytes),
             row.call.host_calls,
+            bytes(row.call.bytes_to_host),
+            bytes(row.call.output_bytes),
         );
     }
     print_decisions(events);

@@ -178,6 +178,10 @@ impl Calls {
         if self.fuel == Fuel::Compared {
             facts.fuel = used.fuel;
             facts.peak_memory_bytes = used.peak_memory_bytes;
+            // Journals of hosts that did not count them have none.
+            if facts.table_elements > 0 {
+                facts.table_elements = used.table_elements;
+            }
             facts.host_calls = used.host_calls;
             facts.bytes_to_host = used.bytes_to_host;
             facts.output_bytes = used.output_bytes;

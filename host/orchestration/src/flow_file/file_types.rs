@@ -331,18 +331,40 @@ pub(super) struct CallLimitsDocument {
     /// The sum of elements over all tables of an instance.
     #[schemars(range(min = 1, max = 100_000_000))]
     pub(super) table_elements: Option<u64>,
+    /// Core instances within the component.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(super) instances: Option<u32>,
+    /// Tables within the component.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(super) tables: Option<u32>,
+    /// Memories within the component.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub(super) memories: Option<u32>,
+    /// What the guest may pass to the host at once: in one host call, or as its answer.
+    pub(super) host_call_bytes: Option<Located<Size>>,
     /// What the guest may pass to the host in one call of it.
     pub(super) guest_bytes: Option<Located<Size>>,
+    /// Handles of the host that the guest may hold at once.
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub(super) handles: Option<u32>,
     /// How often the guest may call the host.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub(super) host_calls: Option<u64>,
     /// The size of the answer.
     pub(super) output: Option<Located<Size>>,
+    /// How deeply JSON in the answer may be nested.
+    #[schemars(range(min = 1, max = 100))]
+    pub(super) json_depth: Option<u32>,
+    /// Values and names in all JSON of the answer together.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub(super) json_nodes: Option<u32>,
     /// The log lines that are kept; 0 keeps none.
     #[schemars(range(min = 0, max = 1_000_000))]
     pub(super) log_lines: Option<u64>,
     /// The size of the log that is kept.
     pub(super) log_bytes: Option<Located<Size>>,
+    /// The size of what the agent keeps in its own context, names and values together.
+    pub(super) context: Option<Located<Size>>,
 }
 
 /// Bounds on the run as a whole.

@@ -218,15 +218,27 @@ impl Reader<'_, '_> {
                 .and_then(|busy| u64::try_from(busy.as_millis()).ok()),
             memory_bytes: self.size("limits.memory", limits.memory.as_ref(), MOST_MEMORY),
             table_elements: limits.table_elements,
+            instances: limits.instances,
+            tables: limits.tables,
+            memories: limits.memories,
+            host_call_bytes: self.size(
+                "limits.host_call_bytes",
+                limits.host_call_bytes.as_ref(),
+                MOST_BYTES,
+            ),
             guest_bytes: self.size(
                 "limits.guest_bytes",
                 limits.guest_bytes.as_ref(),
                 MOST_BYTES,
             ),
+            handles: limits.handles,
             host_calls: limits.host_calls,
             output_bytes: self.size("limits.output", limits.output.as_ref(), MOST_BYTES),
+            json_depth: limits.json_depth,
+            json_nodes: limits.json_nodes,
             log_lines: limits.log_lines,
             log_bytes: self.size("limits.log_bytes", limits.log_bytes.as_ref(), MOST_BYTES),
+            context_bytes: self.size("limits.context", limits.context.as_ref(), MOST_BYTES),
         }
     }
 

@@ -296,7 +296,7 @@ async fn a_limit_above_a_ceiling_is_refused_and_the_ceiling_named() {
     let error = limits.check(ENGINE.config()).unwrap_err();
     assert_eq!(
         (error.limit, error.ceiling, error.asked, error.most),
-        ("memory_bytes", "memory_bytes", 1 << 40, 1 << 30)
+        ("memory", "max_memory_mib", 1 << 40, 1 << 30)
     );
     let report = call(CallSpec {
         limits,

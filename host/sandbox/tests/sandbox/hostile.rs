@@ -294,7 +294,7 @@ pub async fn huge_output() {
 pub async fn output_beyond_one_passing() {
     assert_eq!(
         call_named("output_beyond_one_passing").await.ended,
-        Ended::Bytes { limit: 16 << 20 }
+        Ended::HostCallBytes { limit: 16 << 20 }
     );
 }
 
@@ -310,7 +310,7 @@ pub async fn output_beyond_its_limit() {
 pub async fn million_empty_texts() {
     assert_eq!(
         call_named("million_empty_texts").await.ended,
-        Ended::Bytes { limit: 16 << 20 }
+        Ended::HostCallBytes { limit: 16 << 20 }
     );
 }
 
@@ -398,7 +398,11 @@ pub async fn log_flood() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 pub async fn log_megabytes() {
     let report = call_named("log_megabytes").await;
-    assert_eq!(report.ended, Ended::Bytes { limit: 64 << 20 });
+    assert!(
+        matches!(report.ended, Ended::Bytes { limit, passed } if limit == 64 << 20 && passed > limit),
+        "{}",
+        report.ended
+    );
     assert_eq!((report.log.len(), report.log_lines_dropped), (0, 67));
 }
 

@@ -817,7 +817,7 @@ pub async fn http_smuggler() {
 pub async fn http_huge_body() {
     let (world, report) = hostile("http_huge_body", Limits::default()).await;
     let limit = Limits::default().host_call_bytes;
-    assert_eq!(report.ended, Ended::Bytes { limit });
+    assert_eq!(report.ended, Ended::HostCallBytes { limit });
     assert!(world.server.seen().is_empty());
 }
 

@@ -33,6 +33,14 @@ fuel = 1_000_000
 busy = "1.5s"
 memory = "64 MiB"
 table_elements = 1_000
+instances = 3
+tables = 4
+memories = 2
+host_call_bytes = "1 KiB"
+handles = 7
+json_depth = 9
+json_nodes = 99
+context = "2 KiB"
 guest_bytes = 65_536
 host_calls = 12
 output = "1 MB"
@@ -103,6 +111,14 @@ fn every_key_reaches_the_flow() {
             busy_ms: Some(1_500),
             memory_bytes: Some(64 << 20),
             table_elements: Some(1_000),
+            instances: Some(3),
+            tables: Some(4),
+            memories: Some(2),
+            host_call_bytes: Some(1_024),
+            handles: Some(7),
+            json_depth: Some(9),
+            json_nodes: Some(99),
+            context_bytes: Some(2_048),
             guest_bytes: Some(65_536),
             host_calls: Some(12),
             output_bytes: Some(1_000_000),
