@@ -117,9 +117,14 @@ declare module "menagerie" {
 
 /** Needs the grant `http`. */
 declare module "menagerie/http" {
+  /** `code` is a token of the contract, such as `timeout`; `no-json` is what `json()` says of a body that it does not read. */
   export class HttpProblem extends Error { code: string }
   export function send(request: { method?: string; url: string; headers?: Record<string, string>; body?: string | Uint8Array }): {
-    status: number; url: string; headers: Record<string, string>; body: Uint8Array; text(): string;
+    status: number; url: string; headers: Record<string, string>; body: Uint8Array;
+    /** Throws where the body is no UTF-8. */
+    text(): string;
+    /** Throws an `HttpProblem` where the body is no JSON, or nested more than 128 levels deep. */
+    json(): any;
   };
 }
 

@@ -124,3 +124,94 @@ fn a_crash_is_shown_with_the_authors_own_words_and_kept_to_be_made_again() {
     let broken = with_tools(&place, &["test", "mine"]).unwrap().expect(2);
     assert!(broken.stderr.contains("index.js:1:"), "{broken:?}");
 }
+
+/// An agent that asks one question outside and lives with every answer.
+const ASKING: &str = r#"
+import { agent, Fault } from "menagerie";
+import { HttpProblem, send } from "menagerie/http";
+
+function ask(name) {
+  try {
+    const answer = send({ url: `https://index.example/${name}` });
+    if (answer.status !== 200) throw Fault.transient(`the status is ${answer.status}`);
+    return answer.json();
+  } catch (problem) {
+    if (problem instanceof HttpProblem) throw Fault.transient(problem.message);
+    throw problem;
+  }
+}
+
+export default agent(({ input }) => {
+  if (typeof input?.name !== "string") throw Fault.invalidInput("`name` has to be text");
+  const found = ask(encodeURIComponent(input.name));
+  if (!Array.isArray(found?.versions)) throw Fault.permanent("there are no versions");
+  return { latest: found.versions.at(-1) ?? null };
+});
+"#;
+
+const ASKING_CASES: &str = r#"
+[[case]]
+name = "takes the last version"
+input = { name = "serde" }
+http = [{ url = "https://index.example/serde", json = { versions = ["1.0.0", "1.0.1"] } }]
+output = { latest = "1.0.1" }
+
+[[case]]
+name = "may be tried again where nobody answers"
+input = { name = "serde" }
+http = [{ url = "https://index.example/serde", problem = "timeout" }]
+fault = "transient"
+"#;
+
+#[test]
+fn an_agents_requests_are_answered_by_its_cases_and_by_every_trouble_that_there_is() {
+    let place = Place::new();
+    let new = ["new", "agent", "asks", "--lang", "js", "--with", "http"];
+    with_tools(&place, &new).unwrap().expect(0);
+    place.write("asks/index.js", ASKING);
+    place.write("asks/tests/cases.toml", ASKING_CASES);
+    let test = || with_tools(&place, &["test", "asks", "--json"]);
+    let Some(tested) = test() else {
+        return;
+    };
+    let passed = results(&tested.expect(0));
+    assert_eq!(passed.len(), 4, "{passed:?}");
+    assert!(passed[3].0.ends_with("hostile answers"), "{passed:?}");
+
+    // Another address, a second request, one that is not made.
+    let wrong = |cases: &str, expected: &str| {
+        place.write("asks/tests/cases.toml", cases);
+        let answer = test().unwrap().expect(1).json();
+        let found = answer["results"][0]["wrong"].as_str().unwrap();
+        assert!(found.contains(expected), "{found}");
+    };
+    let other = ASKING_CASES.replacen("example/serde", "example/tokio", 1);
+    wrong(
+        &other,
+        "it asked for GET https://index.example/serde, which no mock answers; there are GET https://index.example/tokio",
+    );
+    let twice = ASKING_CASES.replacen("/serde\",", "/serde\", times = 2,", 1);
+    wrong(&twice, "serde 1 times, expected 2");
+
+    // An agent that takes whatever comes for what it hoped for.
+    place.write("asks/tests/cases.toml", ASKING_CASES);
+    place.write(
+        "asks/index.js",
+        &ASKING.replace("!Array.isArray(found?.versions)", "false"),
+    );
+    let answer = test().unwrap().expect(1).json();
+    let last = answer["results"]
+        .as_array()
+        .unwrap()
+        .last()
+        .unwrap()
+        .clone();
+    let wrong = last["wrong"].as_str().unwrap();
+    assert!(
+        wrong.contains("answered with a name that is there twice"),
+        "{wrong}"
+    );
+    let kept = last["replay"].as_str().unwrap();
+    let again = with_tools(&place, &["test", "asks", "--replay", kept, "--json"]).unwrap();
+    assert_eq!(results(&again.expect(1)).len(), 1);
+}

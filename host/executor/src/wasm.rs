@@ -187,6 +187,7 @@ impl RunCalls {
             observer: ports.observer,
             outside: Outside {
                 http: part.http.clone(),
+                stand_in: None,
                 waits: ports.waits,
             },
         }

@@ -271,6 +271,7 @@ impl Engine {
         let http = spec.outside.http.as_ref().map(|policy| HttpAccess {
             policy: Arc::clone(policy),
             client: Arc::clone(self.client()),
+            stand_in: spec.outside.stand_in.clone(),
         });
         let state = CallState {
             meters: Meters::new(limits.clone()),

@@ -52,7 +52,8 @@ pub use call_log::{
 pub use catalogue::{Catalogue, Refusals};
 pub use engine::{Engine, EngineConfig, EngineError, OutsideConfig, WASMTIME_VERSION};
 pub use http::{
-    HttpPolicy, HttpRule, NoSecrets, Resolver, Scheme, Secret, Secrets, SystemResolver,
+    HTTP_PROBLEMS, HttpPolicy, HttpRule, NoSecrets, OutsideAnswer, OutsideRequest, Resolver,
+    Scheme, Secret, Secrets, StandIn, SystemResolver,
 };
 pub use inspect::{
     CONTRACT_VERSION, Inspection, LARGEST_COMPONENT, MOST_ELEMENTS, digest_of, inspect,

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
 use crate::call_log::CallLog;
-use crate::http::HttpPolicy;
+use crate::http::{HttpPolicy, StandIn};
 use crate::limits::Limits;
 use crate::plugin::{Kind, Plugin};
 use crate::report::LogLine;
@@ -220,6 +220,8 @@ pub struct CallSpec {
 pub struct Outside {
     /// What the call's grant of `http` allows.
     pub http: Option<Arc<HttpPolicy>>,
+    /// In a test of a plugin: who answers its requests of `http`, whatever the grant allows.
+    pub stand_in: Option<Arc<dyn StandIn>>,
     /// Takes the call's slot back while it waits.
     pub waits: Arc<dyn HostWaits>,
 }
@@ -228,6 +230,7 @@ impl Default for Outside {
     fn default() -> Outside {
         Outside {
             http: None,
+            stand_in: None,
             waits: Arc::new(NoWaits),
         }
     }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json as _json
 from dataclasses import dataclass
-from typing import Optional, Union
+from typing import Any, Optional, Union
 
 
 class HttpProblem(Exception):
-    """Why there is no answer; `code` is one of the tokens of the contract."""
+    """Why there is no answer; `code` is one of the tokens of the contract, or `no-json`."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(f"{code}: {message}")
@@ -27,6 +28,13 @@ class Response:
     @property
     def text(self) -> str:
         return self.body.decode()
+
+    def json(self) -> Any:
+        """The body read as JSON; an `HttpProblem` where it is none."""
+        try:
+            return _json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise HttpProblem("no-json", f"the answer is no JSON: {error}") from None
 
 
 def send(

@@ -1,21 +1,23 @@
 //! Cases in `tests/*.toml`: what is asked, and what has to be answered.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
-use menagerie_sandbox::types::{
-    AgentState, Difference, GroupView, MemberResult, PipelineState, Task, View,
-};
-use menagerie_sandbox::{Invocation, Kind, Request};
+use menagerie_sandbox::types::Task;
+use menagerie_sandbox::{Invocation, Kind, Limits, OutsideAnswer, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+use super::Mock;
+use crate::failure::Failure;
 
 /// One file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct CasesFile {
+struct CasesFile {
     /// Its cases, in their order.
     #[serde(rename = "case")]
-    pub(crate) cases: Vec<Case>,
+    cases: Vec<Case>,
 }
 
 /// One call and what has to come of it.
@@ -28,15 +30,29 @@ pub(crate) struct Case {
     pub(crate) input: Option<Value>,
     pub(crate) config: Option<Value>,
     /// Of a strategy: the names of the pipeline's agents.
-    agents: Vec<String>,
+    pub(super) agents: Vec<String>,
     /// Of a group strategy: the names of the pipelines.
-    pipelines: Vec<String>,
+    pub(super) pipelines: Vec<String>,
     /// Of an aggregator or arbiter: the results.
-    members: Vec<Member>,
+    pub(super) members: Vec<Member>,
     /// What the host or a person tells the call.
     hints: BTreeMap<String, Value>,
     /// What the agent kept in earlier steps.
     context: BTreeMap<String, Value>,
+    /// Files that come with an agent's task.
+    pub(super) attachments: Vec<Attachment>,
+    /// Counts from 1.
+    attempt: Option<u32>,
+    /// What ended the attempt before.
+    last_fault: Option<LastFault>,
+    /// The call's logical time, in milliseconds since 1970.
+    now_ms: Option<i64>,
+    /// What random numbers are drawn from.
+    seed: Option<u64>,
+    /// The meter of fuel, in place of the plugin's own.
+    fuel: Option<u64>,
+    /// What answers its requests of `http`.
+    pub(crate) http: Vec<Mock>,
 
     /// The exact output.
     pub(crate) output: Option<Value>,
@@ -51,17 +67,46 @@ pub(crate) struct Case {
     pub(crate) chosen: Option<String>,
     /// A part of a line of the log.
     pub(crate) logs: Option<String>,
+    /// The files that an agent attaches to its outcome.
+    pub(crate) attached: Option<Vec<Attachment>>,
+    /// Named values beside an outcome or a fault.
+    pub(crate) extra: Option<BTreeMap<String, Value>>,
+    /// The details of a fault.
+    pub(crate) details: Option<Value>,
+    /// When a fault is to be tried again.
+    pub(crate) retry_after_ms: Option<u32>,
+    /// The meter or rule that ends the call, such as `fuel`.
+    pub(crate) stops: Option<String>,
+}
+
+/// A file, by content.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Attachment {
+    pub(crate) id: String,
+    pub(crate) media_type: String,
+    pub(crate) digest: String,
+}
+
+/// What ended the attempt before.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LastFault {
+    pub(super) code: String,
+    #[serde(default)]
+    pub(super) message: String,
+    pub(super) details: Option<Value>,
 }
 
 /// One result; completed unless it says otherwise.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-struct Member {
-    member: String,
+pub(super) struct Member {
+    pub(super) member: String,
     #[serde(default = "completed")]
-    status: String,
-    output: Option<Value>,
-    confidence: Option<f64>,
+    pub(super) status: String,
+    pub(super) output: Option<Value>,
+    pub(super) confidence: Option<f64>,
 }
 
 fn completed() -> String {
@@ -78,6 +123,30 @@ impl Case {
             || self.ends.is_some()
             || self.chosen.is_some()
             || self.logs.is_some()
+            || self.attached.is_some()
+            || self.extra.is_some()
+            || self.details.is_some()
+            || self.retry_after_ms.is_some()
+            || self.stops.is_some()
+    }
+
+    /// What is wrong with it before anything is called.
+    pub(crate) fn wrong(&self) -> Option<String> {
+        if !self.expects() {
+            return Some(
+                "says nothing of what has to come of it; expected output, confidence, attached, extra, \
+                 fault, details, retry_after_ms, starts, ends, chosen, logs or stops"
+                    .to_owned(),
+            );
+        }
+        self.http.iter().find_map(Mock::wrong)
+    }
+
+    /// The plugin's limits, as far as the case has no other.
+    pub(crate) fn limits(&self, plugins: &Limits) -> Limits {
+        let mut limits = plugins.clone();
+        limits.fuel = self.fuel.unwrap_or(limits.fuel);
+        limits
     }
 
     /// The call of a plugin of that kind.
@@ -88,7 +157,7 @@ impl Case {
             Kind::Agent => Request::Process(Task {
                 input,
                 config,
-                attachments: Vec::new(),
+                attachments: self.attached(),
                 extra: Vec::new(),
             }),
             Kind::Strategy => Request::Decide(Box::new(self.view(input, config))),
@@ -105,7 +174,7 @@ impl Case {
         }
     }
 
-    /// What the guest may read about the call. The seed is the same every time.
+    /// What the guest may read about the call: the same every time.
     pub(crate) fn invocation(&self) -> Invocation {
         let texts = |values: &BTreeMap<String, Value>| -> Vec<(String, String)> {
             let pairs = values.iter();
@@ -113,110 +182,64 @@ impl Case {
                 .map(|(name, value)| (name.clone(), value.to_string()))
                 .collect()
         };
+        let mut seed = [1; 32];
+        if let Some(own) = self.seed {
+            seed[..8].copy_from_slice(&own.to_le_bytes());
+        }
         Invocation {
             run: "test".to_owned(),
             step: "step".to_owned(),
             name: "plugin".to_owned(),
-            attempt: 1,
-            seed: [1; 32],
-            now_ms: 1_700_000_000_000,
-            last_fault: None,
+            attempt: self.attempt.unwrap_or(1),
+            seed,
+            now_ms: self.now_ms.unwrap_or(1_700_000_000_000),
+            last_fault: self.last_fault.as_ref().map(LastFault::fault),
             hints: texts(&self.hints),
             own_context: texts(&self.context).into_iter().collect(),
             ..Invocation::default()
         }
     }
 
-    fn view(&self, state: String, config: String) -> View {
-        let agent = |name: &String| AgentState {
-            name: name.clone(),
-            status: "idle".to_owned(),
-            after: Vec::new(),
-            priority: 0,
-            estimated_ms: None,
-            skills: Vec::new(),
-            completed: 0,
-            failed: 0,
-            skipped: 0,
-            retries: 0,
-            last_duration_ms: None,
-            last_fault: None,
-            extra: Vec::new(),
-        };
-        View {
-            decision: 1,
-            trigger: "start".to_owned(),
-            state,
-            config,
-            agents: self.agents.iter().map(agent).collect(),
-            steps: Vec::new(),
-            history: Vec::new(),
-            current_step: None,
-            step_duration_ms: None,
-            retry_count: 0,
-            error_rate: 0.0,
-            steps_left: 100,
-            extra: Vec::new(),
-        }
-    }
-
-    fn group_view(&self, input: String, config: String) -> GroupView {
-        let pipeline = |name: &String| PipelineState {
-            pipeline_id: name.clone(),
-            role: "member".to_owned(),
-            status: "idle".to_owned(),
-            progress: 0.0,
-            current_step: None,
-            error_count: 0,
-            load: 0,
-            last_update_ms: 1_700_000_000_000.0,
+    /// The same case under another name, which expects nothing: a call to be made again.
+    pub(super) fn called(&self, name: String) -> Case {
+        Case {
+            name,
             output: None,
-            error: None,
-            extra: Vec::new(),
-        };
-        GroupView {
-            decision: 1,
-            trigger: "start".to_owned(),
-            input,
-            config,
-            pipelines: self.pipelines.iter().map(pipeline).collect(),
-            escalations: Vec::new(),
-            history: Vec::new(),
-            iterations_left: 100,
-            extra: Vec::new(),
+            confidence: None,
+            fault: None,
+            starts: None,
+            ends: None,
+            chosen: None,
+            logs: None,
+            attached: None,
+            extra: None,
+            details: None,
+            retry_after_ms: None,
+            stops: None,
+            ..self.clone()
         }
     }
 
-    fn results(&self) -> Vec<MemberResult> {
-        let result = |one: &Member| MemberResult {
-            member: one.member.clone(),
-            status: one.status.clone(),
-            output: one.output.as_ref().map(Value::to_string),
-            confidence: one.confidence,
-            error: None,
-            extra: Vec::new(),
-        };
-        self.members.iter().map(result).collect()
+    /// The same case, in which every request is answered alike.
+    pub(super) fn answered_alike(mut self) -> Case {
+        self.http = vec![Mock::of_all()];
+        self
     }
 
-    /// The members' outputs as a whole differ.
-    fn differences(&self) -> Vec<Difference> {
-        let value = |one: &Member| {
-            (
-                one.member.clone(),
-                one.output.as_ref().map(Value::to_string),
-            )
-        };
-        vec![Difference {
-            pointer: String::new(),
-            values: self.members.iter().map(value).collect(),
-        }]
+    /// The same case with another answer to one of its requests.
+    pub(super) fn answered(&self, at: usize, answer: &OutsideAnswer) -> Case {
+        let mut other = self.clone();
+        if let Some(mock) = other.http.get_mut(at) {
+            mock.answer_with(answer);
+        }
+        other
     }
 
     /// The same call with another input, or with other outputs of its members.
     pub(crate) fn with(&self, value: &Value, kind: Kind) -> Case {
         let mut other = Case {
             config: self.config.clone(),
+            http: self.http.clone(),
             agents: self.agents.clone(),
             pipelines: self.pipelines.clone(),
             members: self.members.clone(),
@@ -230,4 +253,41 @@ impl Case {
         }
         other
     }
+}
+
+/// Every case of `tests/*.toml`, in the order of the files' names.
+pub(crate) fn cases_of(dir: &Path) -> Result<Vec<Case>, Failure> {
+    let folder = dir.join("tests");
+    let mut files: Vec<PathBuf> = match folder.read_dir() {
+        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        Err(_) => Vec::new(),
+    };
+    files.retain(|path| path.extension().is_some_and(|end| end == "toml"));
+    files.sort();
+    let mut cases = Vec::new();
+    for file in files {
+        let name = file.display();
+        let text = std::fs::read_to_string(&file)
+            .map_err(|error| Failure::usage(format!("{name} cannot be read: {error}")))?;
+        let read: CasesFile =
+            toml::from_str(&text).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
+        for case in &read.cases {
+            if let Some(wrong) = case.wrong() {
+                return Err(Failure::usage(format!(
+                    "{name}: the case `{}` {wrong}",
+                    case.name
+                )));
+            }
+        }
+        cases.extend(read.cases);
+    }
+    Ok(cases)
+}
+
+/// The case that a failure wrote.
+pub(crate) fn replayed(file: &Path) -> Result<Case, Failure> {
+    let name = file.display();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::usage(format!("{name} cannot be read: {error}")))?;
+    serde_json::from_str(&text).map_err(|error| Failure::usage(format!("{name}: {error}")))
 }

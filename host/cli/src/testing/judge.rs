@@ -1,10 +1,12 @@
 //! Whether a call came out as its case says.
 
-use menagerie_sandbox::types::Ruling;
+use std::collections::BTreeMap;
+
+use menagerie_sandbox::types::{Fault, Outcome, Ruling};
 use menagerie_sandbox::{CallReport, Ended, Reply};
 use serde_json::Value;
 
-use super::Case;
+use super::{Attachment, Case};
 
 /// What is not as it should be; none when all is.
 pub(crate) fn judge(case: &Case, report: &CallReport) -> Option<String> {
@@ -16,10 +18,21 @@ pub(crate) fn judge(case: &Case, report: &CallReport) -> Option<String> {
     {
         return Some(format!("no line of the log has `{expected}`"));
     }
+    if let Some(expected) = &case.stops {
+        let found = report.ended.code();
+        return (found != expected).then(|| {
+            format!(
+                "it ended by `{found}` ({}), expected `{expected}`",
+                report.ended
+            )
+        });
+    }
     match (&report.ended, &case.fault) {
         // A hostile input made again: a fault is as good as an answer.
         (Ended::Fault(_), None) if !case.expects() => None,
-        (Ended::Fault(fault), Some(expected)) if fault.code == *expected => None,
+        (Ended::Fault(fault), Some(expected)) if fault.code == *expected => {
+            judge_fault(case, fault)
+        }
         (Ended::Fault(fault), Some(expected)) => Some(format!(
             "the fault is `{}` ({}), expected `{expected}`",
             fault.code, fault.message
@@ -30,6 +43,35 @@ pub(crate) fn judge(case: &Case, report: &CallReport) -> Option<String> {
         (Ended::Value(reply), None) => judge_reply(case, reply),
         (ended, _) => Some(ended.to_string()),
     }
+}
+
+fn judge_fault(case: &Case, fault: &Fault) -> Option<String> {
+    let details = fault.details.as_deref().and_then(parsed);
+    differs("details", details.as_ref(), case.details.as_ref())
+        .or_else(|| {
+            differs(
+                "retry_after_ms",
+                fault.retry_after_ms.as_ref(),
+                case.retry_after_ms.as_ref(),
+            )
+        })
+        .or_else(|| differs("extra", Some(&extras(&fault.extra)), case.extra.as_ref()))
+}
+
+fn extras(pairs: &[(String, String)]) -> BTreeMap<String, Value> {
+    let read = |(name, value): &(String, String)| Some((name.clone(), parsed(value)?));
+    pairs.iter().filter_map(read).collect()
+}
+
+fn attached(outcome: &Outcome) -> Vec<Attachment> {
+    let attachments = outcome.attachments.iter();
+    attachments
+        .map(|one| Attachment {
+            id: one.id.clone(),
+            media_type: one.media_type.clone(),
+            digest: one.digest.clone(),
+        })
+        .collect()
 }
 
 fn judge_reply(case: &Case, reply: &Reply) -> Option<String> {
@@ -45,7 +87,9 @@ fn judge_reply(case: &Case, reply: &Reply) -> Option<String> {
                 outcome.confidence.as_ref(),
                 case.confidence.as_ref(),
             )
-        }),
+        })
+        .or_else(|| differs("attached", Some(&attached(outcome)), case.attached.as_ref()))
+        .or_else(|| differs("extra", Some(&extras(&outcome.extra)), case.extra.as_ref())),
         Reply::Decision(decision) => {
             let starts: Vec<String> = decision
                 .start
@@ -145,7 +189,20 @@ macro_rules! plainly_alike {
     )*};
 }
 
-plainly_alike!(f64, String, Vec<String>);
+plainly_alike!(f64, u32, String, Vec<String>, Vec<Attachment>);
+
+impl Alike for BTreeMap<String, Value> {
+    fn alike(&self, other: &Self) -> bool {
+        self.len() == other.len()
+            && self
+                .iter()
+                .all(|(name, value)| other.get(name).is_some_and(|other| value.alike(other)))
+    }
+
+    fn shown(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
 
 #[cfg(test)]
 mod tests {

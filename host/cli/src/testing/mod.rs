@@ -1,10 +1,21 @@
-//! What `menagerie test` does with a plugin: the author's own cases, and then inputs that nobody would
-//! send on purpose. Each is one call in a sandbox, made twice.
+//! What `menagerie test` does with a plugin: the author's own cases, then inputs and answers of the outside that
+//! nobody would send on purpose. Each is one call in a sandbox, made twice; nothing outside is reached.
 
+mod answers;
+mod asked;
 mod cases;
 mod hostile;
 mod judge;
+mod mocks;
+mod result;
+mod tested;
 
-pub(crate) use cases::{Case, CasesFile};
-pub(crate) use hostile::hostile;
-pub(crate) use judge::judge;
+pub(crate) use cases::{Case, cases_of, replayed};
+pub(crate) use result::TestResult;
+pub(crate) use tested::Tested;
+
+use answers::answers;
+use cases::Attachment;
+use hostile::hostile;
+use judge::judge;
+use mocks::{Mock, Mocks};

@@ -18,8 +18,23 @@ pub(crate) enum Token {
     Withheld,
 }
 
+/// The codes of problems that a guest may be told, as `wit/http.wit` documents them.
+pub const HTTP_PROBLEMS: [&str; 11] = [
+    Token::InvalidRequest.word(),
+    Token::Denied.word(),
+    Token::PrivateAddress.word(),
+    Token::Redirect.word(),
+    Token::Unresolved.word(),
+    Token::Connect.word(),
+    Token::Tls.word(),
+    Token::Timeout.word(),
+    Token::TooLarge.word(),
+    Token::Protocol.word(),
+    Token::Withheld.word(),
+];
+
 impl Token {
-    fn word(self) -> &'static str {
+    const fn word(self) -> &'static str {
         match self {
             Token::InvalidRequest => "invalid-request",
             Token::Denied => "denied",
