@@ -20,6 +20,7 @@ use menagerie_mining::log::{Occurrences, Variants};
 use menagerie_mining::net::{PetriNet, read_pnml};
 use menagerie_mining::performance::Performance;
 use menagerie_mining::picture::{Show, process_map};
+use menagerie_mining::recent::Recent;
 use menagerie_mining::{CaseState, Lifecycle, Online, ProcessEvent};
 
 const TURNS: usize = 7;
@@ -61,6 +62,7 @@ fn main() {
         process_map(&graph, Show::Frequency)
     });
     online();
+    recent();
     let tree = measure("inductive, noise 0.2", || inductive(&variants, 0.2));
     let found = PetriNet::of_tree(&tree, &variants.activities);
     conformance("the inductive net", &found, &variants);
@@ -75,6 +77,31 @@ fn main() {
 }
 
 /// Events of many cases at once, as a host has them: 50 000 cases open, each with ten pieces of work.
+/// What a strategy is shown of sixteen agents, and what it costs to keep it up to date.
+fn recent() {
+    const ATTEMPTS: u32 = 1_000_000;
+    let mut agents: Vec<Recent> = (0..16).map(|_| Recent::default()).collect();
+    let mut chance = Chance(7);
+    let began = Instant::now();
+    for attempt in 0..ATTEMPTS {
+        let agent = &mut agents[(attempt % 16) as usize];
+        let (took, waited) = (chance.below(5_000), chance.below(50));
+        agent.observe(took.into(), waited.into(), chance.below(20) == 0);
+    }
+    let nanos = began.elapsed().as_secs_f64() * 1e9 / f64::from(ATTEMPTS);
+    println!("{:32} {nanos:10.0} ns", "recent attempts, one more");
+    measure("recent attempts, 1000 looks at 16", || {
+        let look = |_| {
+            agents
+                .iter()
+                .filter_map(Recent::figures)
+                .map(|seen| seen.p95_ms)
+                .sum::<u64>()
+        };
+        (0..1_000).map(look).sum::<u64>()
+    });
+}
+
 fn online() {
     const OPEN: usize = 50_000;
     const EVENTS: usize = 5_000_000;

@@ -34,10 +34,15 @@ pub const INPUT: &str = r#"{"text":"the quick brown fox","tags":["a","b"]}"#;
 
 /// A Rust agent that reads and writes a document, and its bytes.
 pub fn agent() -> (String, Vec<u8>) {
+    ("echo".to_owned(), guest("echo"))
+}
+
+/// The bytes of one of the tests' own guests.
+pub fn guest(name: &str) -> Vec<u8> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let built = test_guests(&root, &mut Silent).unwrap();
-    let echo = built.iter().find(|guest| guest.kind == "agent").unwrap();
-    (echo.name.clone(), std::fs::read(&echo.path).unwrap())
+    let found = built.iter().find(|guest| guest.name == name).unwrap();
+    std::fs::read(&found.path).unwrap()
 }
 
 /// Our engine and the agent on it.
