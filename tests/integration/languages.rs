@@ -2,6 +2,7 @@
 //! come from the registries the first time, and are kept in `target/`.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::Value;
 
@@ -10,8 +11,8 @@ use crate::program::{Ended, Place, root};
 /// What is said where a language's tools can neither be found nor fetched.
 const NO_TOOLS: &str = "the tools for this language cannot be had";
 
-/// Runs the program with tools that all tests share; none where there are no tools to be had.
-fn with_tools(place: &Place, arguments: &[&str]) -> Option<Ended> {
+/// The program, within its place, with tools that all tests share.
+pub(crate) fn command_with_tools(place: &Place, arguments: &[&str]) -> Command {
     let program = Path::new(env!("CARGO_BIN_EXE_menagerie"));
     let tools = program.parent().unwrap().join("language-tools");
     let mut command = place.command();
@@ -19,7 +20,12 @@ fn with_tools(place: &Place, arguments: &[&str]) -> Option<Ended> {
         .args(arguments)
         .env("XDG_CACHE_HOME", tools)
         .current_dir(place.path("."));
-    let ended = crate::program::ended(&mut command);
+    command
+}
+
+/// Runs the program with tools that all tests share; none where there are no tools to be had.
+pub(crate) fn with_tools(place: &Place, arguments: &[&str]) -> Option<Ended> {
+    let ended = crate::program::ended(&mut command_with_tools(place, arguments));
     if ended.stderr.contains(NO_TOOLS) {
         eprintln!("left out, since {NO_TOOLS}: {}", ended.stderr);
         return None;

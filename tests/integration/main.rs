@@ -7,6 +7,7 @@
 
 mod commands;
 mod crashes;
+mod dev;
 mod disk_faults;
 mod doctored;
 mod endings;

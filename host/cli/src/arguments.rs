@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::settings::ceilings::mebibytes;
 use crate::settings::positive;
 
+pub(crate) mod dev;
 pub(crate) mod mine;
 pub(crate) mod plugins;
 
@@ -116,6 +117,8 @@ pub(crate) enum Command {
     Build(BuildArguments),
     /// Build a plugin and test it: its own cases in tests/*.toml, then hostile inputs
     Test(TestArguments),
+    /// Build a plugin and test it, or run a flow, whenever a file of it changes
+    Dev(dev::DevArguments),
     /// Show what a component is, without running it
     Inspect(InspectArguments),
     /// Keep versions of plugins in the store: what is added goes live when it has passed all checks
@@ -159,6 +162,7 @@ impl Command {
             Self::Check(check) => check.json,
             Self::Build(build) => build.json,
             Self::Test(test) => test.json,
+            Self::Dev(dev) => dev.json,
             Self::Inspect(inspect) => inspect.json,
             Self::Config(config) => config.json,
             Self::Doctor(doctor) => doctor.json,

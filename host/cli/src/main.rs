@@ -18,6 +18,7 @@ mod terminal;
 mod testing;
 mod timeline;
 mod trust;
+mod watched;
 
 use std::process::ExitCode;
 
@@ -90,6 +91,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Check(check) => commands::check::check(&settings, check).await,
         Command::Schema => commands::check::schema(),
         Command::Test(test) => commands::test::test(&settings, test).await,
+        Command::Dev(dev) => commands::dev::dev(&settings, dev).await,
         Command::New(new) => commands::new::new(&new),
         Command::Build(build) => commands::build::build(build).await,
         Command::Inspect(inspect) => commands::inspect::inspect(&inspect),

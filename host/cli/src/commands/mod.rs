@@ -8,6 +8,7 @@ pub(crate) mod checkpoint;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod detach;
+pub(crate) mod dev;
 pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod export;

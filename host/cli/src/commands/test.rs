@@ -1,7 +1,7 @@
 //! `menagerie test`: a plugin built, its own cases, and what nobody would send on purpose. Nothing outside is
 //! reached.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use menagerie_sandbox::Catalogue;
@@ -20,7 +20,7 @@ pub(crate) async fn test(
 ) -> Result<ExitCode, Failure> {
     let catalogue = open::catalogue(settings)?;
     let replay = arguments.replay.as_deref();
-    let outcome = tested(&catalogue, &arguments.dir, replay, arguments.offline).await?;
+    let outcome = tested(&catalogue, &arguments.dir, replay, None, arguments.offline).await?;
     if arguments.json {
         println!("{}", outcome.as_json());
     } else {
@@ -44,9 +44,10 @@ pub(crate) async fn tested(
     catalogue: &Catalogue,
     dir: &Path,
     replay: Option<&Path>,
+    output: Option<PathBuf>,
     offline: bool,
 ) -> Result<TestOutcome, Failure> {
-    let built = built_in(dir.to_owned(), None, offline).await?;
+    let built = built_in(dir.to_owned(), output, offline).await?;
     let [one] = built.as_slice() else {
         return Err(Failure::usage(format!(
             "{} holds {} plugins; the tests of one plugin are expected",
