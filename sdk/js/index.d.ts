@@ -128,6 +128,16 @@ declare module "menagerie/http" {
   };
 }
 
+/** Needs the grant `shared`. */
+declare module "menagerie/shared" {
+  export interface Versioned<Value = any> { version: number; value: Value }
+  export class SharedProblem extends Error { code: string }
+  /** `found` is what is there instead, if anything. */
+  export class Conflict extends Error { found?: Versioned }
+  export function get<Value = any>(key: string): Versioned<Value> | undefined;
+  export function compareAndSet(key: string, expected: number | undefined, value: unknown): number;
+}
+
 /** For strategies. */
 declare module "menagerie/figures" {
   /** Of the latest attempts, 64 at the most, in all runs of the flow that the host knows of. Times are absent where there are none. */

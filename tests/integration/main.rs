@@ -33,6 +33,7 @@ mod running;
 mod serve;
 mod serve_beside;
 mod serve_troubles;
+mod sharing;
 mod workspace;
 
 #[test]

@@ -15,7 +15,7 @@ use crate::program::{CLEAN_LOCK, Ended, Place, ended, root};
 const CANARY: &str = "canary-0a1b2c3d4e5f";
 
 /// A guest of the tests, built once.
-fn guest(name: &str) -> PathBuf {
+pub(crate) fn guest(name: &str) -> PathBuf {
     static BUILT: OnceLock<Vec<(String, PathBuf)>> = OnceLock::new();
     let built = BUILT.get_or_init(|| {
         let built = menagerie_builder::test_guests(root(), &mut menagerie_builder::Silent);

@@ -8,11 +8,12 @@ use crate::error::BuildError;
 use crate::project::Project;
 
 /// The contract, as it is in `wit/`.
-pub(crate) const CONTRACT: [(&str, &str); 7] = [
+pub(crate) const CONTRACT: [(&str, &str); 8] = [
     ("agent.wit", include_str!("../../../wit/agent.wit")),
     ("group.wit", include_str!("../../../wit/group.wit")),
     ("host.wit", include_str!("../../../wit/host.wit")),
     ("http.wit", include_str!("../../../wit/http.wit")),
+    ("shared.wit", include_str!("../../../wit/shared.wit")),
     ("strategy.wit", include_str!("../../../wit/strategy.wit")),
     ("types.wit", include_str!("../../../wit/types.wit")),
     ("worlds.wit", include_str!("../../../wit/worlds.wit")),

@@ -36,7 +36,7 @@ impl PluginNames {
 /// What the activities of host calls begin with.
 pub(crate) const CALL: &str = "call:";
 
-/// The calls of the outside that an attempt has made.
+/// The calls of the host, journalled each, that an attempt has made.
 pub(crate) struct CallsOf<'event> {
     /// The agent.
     pub(crate) agent: &'event str,
@@ -57,6 +57,8 @@ pub(crate) fn add_calls(case: &mut Case<Vec<ProcessEvent>>, group: &str, calls: 
     let at = |at_ms: u64| i64::try_from(at_ms).unwrap_or(i64::MAX);
     for row in &calls.rows {
         let ordinal = row.call.ordinal;
+        // `http` was there first, and stands without its name.
+        let (effect, interface) = row.effect.split_once(' ').unwrap_or((&row.effect, "http"));
         let (end, ended) = match &row.answer {
             Some(answer) => (Lifecycle::Complete, at(answer.at_ms)),
             None => (Lifecycle::AteAbort, calls.finished_ms),
@@ -69,13 +71,13 @@ pub(crate) fn add_calls(case: &mut Case<Vec<ProcessEvent>>, group: &str, calls: 
             .enumerate()
         {
             let event_id = format!("{}-{instance}-{part}", case.id);
-            let activity = format!("{CALL}http");
+            let activity = format!("{CALL}{interface}");
             let mut event =
                 ProcessEvent::new(event_id, &case.id, activity, &instance, lifecycle, at_ms);
             event.resource = Some(calls.agent.to_owned());
             event.group = Some(group.to_owned());
             event.attempt = row.execution.max(1);
-            for (key, value) in [("effect", row.effect.as_str()), ("step", id)] {
+            for (key, value) in [("effect", effect), ("step", id)] {
                 event
                     .attributes
                     .insert(key.to_owned(), AttributeValue::String(value.to_owned()));

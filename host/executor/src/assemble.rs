@@ -13,7 +13,7 @@ use menagerie_orchestration::flow::{Flow, PluginSource, PluginUse, RunLimits};
 use menagerie_orchestration::wire;
 use menagerie_sandbox::{
     CONTRACT_VERSION, Catalogue, CeilingError, Engine, Grants, HttpPolicy, Kind, Limits, LoadError,
-    Plugin,
+    Plugin, SharedPolicy,
 };
 
 use crate::translate::{Skills, limits_of, policy_of};
@@ -47,6 +47,18 @@ pub enum AssembleProblem {
     /// The component is refused.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// The component imports what the flow does not grant.
+    #[error(
+        "the component imports `{import}`, which the flow file does not grant; to grant it, add to [{table}] the line: {line}"
+    )]
+    NotGranted {
+        /// The interface.
+        import: String,
+        /// The table of the flow file that the grant belongs to.
+        table: String,
+        /// A line that grants it.
+        line: &'static str,
+    },
     /// The component is for something else.
     #[error("`{plugin}` is a plugin of kind {found}, expected {expected}")]
     WrongKind {
@@ -100,6 +112,8 @@ pub struct Part {
     pub limits: Limits,
     /// What it may do by its grant of `http`.
     pub http: Option<Arc<HttpPolicy>>,
+    /// What it may share with the run's other steps.
+    pub shared: Option<Arc<SharedPolicy>>,
 }
 
 /// A flow with everything that it needs.
@@ -156,7 +170,7 @@ pub fn assemble(
         let found = finder.find(&uses.plugin).map_err(AssembleProblem::NotFound);
         let found = found.and_then(|bytes| {
             check_outside(uses, &entitlements)?;
-            part(catalogue, kind, uses, bytes)
+            part(catalogue, kind, uses, bytes).map_err(|problem| with_line(&role, problem))
         });
         match found {
             Ok(part) => {
@@ -178,6 +192,42 @@ pub fn assemble(
         engine: catalogue.engine().fingerprint().to_owned(),
     })
 }
+
+/// A refusal for want of a grant, with what would grant it.
+fn with_line(role: &str, problem: AssembleProblem) -> AssembleProblem {
+    let AssembleProblem::Load(LoadError::NotGranted { import, .. }) = problem else {
+        return problem;
+    };
+    let interface = import.split('@').next().unwrap_or(&import);
+    let line = GRANT_LINES
+        .iter()
+        .find(|(name, _)| interface.strip_prefix("menagerie:plugin/") == Some(name));
+    let Some((_, line)) = line else {
+        return LoadError::UnknownImport { import }.into();
+    };
+    let table = match role.split_once(':') {
+        Some((kind, name)) => format!("{kind}s.{name}"),
+        None => role.to_owned(),
+    };
+    AssembleProblem::NotGranted {
+        import,
+        table,
+        line,
+    }
+}
+
+/// For each interface that takes a grant, a line of a flow file that grants it. One that this host does
+/// not serve has none.
+const GRANT_LINES: [(&str, &str); 2] = [
+    (
+        "http",
+        "grants.http.allow = [{ host = \"example.org\", path = \"/**\" }]",
+    ),
+    (
+        "shared",
+        "grants.shared = { read = [\"*\"], write = [\"*\"] }",
+    ),
+];
 
 /// Grants that reach outside take a feature of the licence.
 fn check_outside(uses: &PluginUse, entitlements: &Entitlements) -> Result<(), AssembleProblem> {
@@ -255,6 +305,12 @@ pub(crate) fn part(
             .http
             .as_ref()
             .map(|grant| Arc::new(policy_of(grant))),
+        shared: uses.grants.shared.as_ref().map(|grant| {
+            Arc::new(SharedPolicy {
+                read: grant.read.clone(),
+                write: grant.write.clone(),
+            })
+        }),
     })
 }
 
@@ -276,6 +332,8 @@ impl Assembled {
         let grants = uses(&self.flow).map(|(role, _, uses)| (role, uses.grants.interfaces()));
         let http =
             uses(&self.flow).filter_map(|(role, _, uses)| Some((role, uses.grants.http.clone()?)));
+        let shared = uses(&self.flow)
+            .filter_map(|(role, _, uses)| Some((role, uses.grants.shared.clone()?)));
         Pins {
             flow: wire::digest(self.text.as_bytes()),
             contract: CONTRACT_VERSION.to_string(),
@@ -283,6 +341,7 @@ impl Assembled {
             plugins: plugins.collect(),
             grants: grants.filter(|(_, grants)| !grants.is_empty()).collect(),
             http: http.collect(),
+            shared: shared.collect(),
             entitlements: described(&self.entitlements),
         }
     }

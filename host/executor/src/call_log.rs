@@ -1,5 +1,6 @@
 //! The sandbox's call log, kept in the run's journal.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +10,9 @@ use menagerie_journal::{
     RunKey, crash_point_of,
 };
 use menagerie_orchestration::command::Call;
-use menagerie_sandbox::{CallKey, CallLog, CallLogError, EffectClass, Intent, Known as KnownCall};
+use menagerie_sandbox::{
+    CallKey, CallLog, CallLogError, EffectClass, Intent, Interface, Known as KnownCall,
+};
 use tokio::sync::OnceCell;
 
 use crate::clock::Clock;
@@ -133,7 +136,7 @@ impl JournalCallLog {
             call: self.row_key(key).await?,
             execution: self.call.execution,
             request: digest(&intent.request_digest)?,
-            effect: token(intent.effect).into(),
+            effect: effect_of(intent),
             at_ms: self.now_ms(),
         })
     }
@@ -145,10 +148,7 @@ impl JournalCallLog {
             let (logged_as, rows) = rows.map_err(|error| CallLogError(error.to_string()))?;
             let entries = rows.into_iter().map(|row| {
                 let entry = Entry {
-                    intent: Intent {
-                        effect: class(&row.effect),
-                        request_digest: digest_text(row.request),
-                    },
+                    intent: intent_of(&row),
                     answer: row.answer.map(|answer| answer.content.bytes().clone()),
                     unwritten: false,
                 };
@@ -192,15 +192,32 @@ const CLASSES: [(EffectClass, &str); 4] = [
     (EffectClass::AtMostOnce, "at-most-once"),
 ];
 
-fn token(class: EffectClass) -> &'static str {
-    let known = CLASSES.iter().find(|(known, _)| *known == class);
-    known.map_or("at-most-once", |(_, token)| token)
+const INTERFACES: [Interface; 2] = [Interface::Http, Interface::Shared];
+
+/// How a row says what its call is: the class and, but for `http`, a space and the interface.
+fn effect_of(intent: &Intent) -> Cow<'static, str> {
+    let known = CLASSES.iter().find(|(known, _)| *known == intent.effect);
+    let class = known.map_or("at-most-once", |(_, token)| *token);
+    match intent.interface {
+        Interface::Http => class.into(),
+        other => format!("{class} {}", other.name()).into(),
+    }
 }
 
-/// The strictest class stands for one that this host does not know.
-fn class(token: &str) -> EffectClass {
-    let known = CLASSES.iter().find(|(_, known)| *known == token);
-    known.map_or(EffectClass::AtMostOnce, |(class, _)| *class)
+/// What a row says of its call. The strictest class stands for one that this host does not know.
+fn intent_of(row: &CallRow) -> Intent {
+    let (token, interface) = match row.effect.split_once(' ') {
+        Some((token, interface)) => (token, interface),
+        None => (row.effect.as_str(), Interface::Http.name()),
+    };
+    let class = CLASSES.iter().find(|(_, known)| *known == token);
+    let interface = INTERFACES.iter().find(|known| known.name() == interface);
+    let known = class.zip(interface);
+    Intent {
+        interface: interface.copied().unwrap_or_default(),
+        effect: known.map_or(EffectClass::AtMostOnce, |((class, _), _)| *class),
+        request_digest: digest_text(row.request),
+    }
 }
 
 fn digest(text: &str) -> Result<Digest, CallLogError> {
@@ -209,10 +226,7 @@ fn digest(text: &str) -> Result<Digest, CallLogError> {
 
 /// What a row says of its call.
 pub(crate) fn known_of(row: &CallRow) -> KnownCall {
-    let intent = Intent {
-        effect: class(&row.effect),
-        request_digest: digest_text(row.request),
-    };
+    let intent = intent_of(row);
     match &row.answer {
         Some(answer) => KnownCall::Answered(intent, answer.content.bytes().to_vec()),
         None => KnownCall::Intended(intent),
@@ -336,6 +350,7 @@ mod tests {
         let known = log.lookup(&key).await.unwrap();
         if known == KnownCall::Nothing {
             let intent = Intent {
+                interface: Interface::Http,
                 effect: EffectClass::AtMostOnce,
                 request_digest: digest_text(Digest::of(b"request")),
             };

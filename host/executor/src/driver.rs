@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use menagerie_journal::{Batch, Claim, InboxEntry, Journal, RunKey, Status};
 use menagerie_orchestration::command::Call;
-use menagerie_orchestration::event::{CallId, TimerId};
+use menagerie_orchestration::event::{CallId, Recorded, TimerId};
 use menagerie_orchestration::input::{Input, Wish};
 use menagerie_orchestration::run::{Run, RunStatus};
 use menagerie_orchestration::time::Timestamp;
@@ -20,6 +20,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::clock::Clock;
+use crate::desk::Questions;
 use crate::error::ExecutorError;
 use crate::figures::{FigureBook, FlowFigures};
 use crate::gate::Gate;
@@ -101,6 +102,7 @@ pub(crate) struct Driver {
     ending: Vec<JoinHandle<()>>,
     sender: mpsc::Sender<Input>,
     inputs: mpsc::Receiver<Input>,
+    questions: Questions,
     mail: Mailbox,
     inbox_after: u64,
 }
@@ -131,6 +133,7 @@ impl Driver {
             ending: Vec::new(),
             sender,
             inputs,
+            questions: Questions::new(),
             inbox_after: 0,
         }
     }
@@ -170,14 +173,23 @@ impl Driver {
                 return self.park().await;
             }
             let inputs = self.next_inputs().await;
-            self.take_in(&inputs, Vec::new()).await?;
+            self.take_in_and_answer(inputs).await?;
         }
+    }
+
+    /// Folds inputs in, with the changes that calls ask for, and answers these calls.
+    async fn take_in_and_answer(&mut self, mut inputs: Vec<Input>) -> Result<(), ExecutorError> {
+        // A call asks before it ends.
+        inputs.splice(0..0, self.questions.inputs(&self.run));
+        let recorded = self.take_in(&inputs, Vec::new()).await?;
+        self.questions.answer(&self.run, &recorded);
+        Ok(())
     }
 
     /// Ends what is under way and notes that nothing is: the next owner need not count the calls
     /// as ones that ended their host.
     async fn park(&mut self) -> Result<Stopped, ExecutorError> {
-        let mut inputs = self.await_outside().await;
+        let mut inputs = self.await_outside().await?;
         self.end_calls().await;
         // Answers that are there already need not be bought again.
         inputs.extend(std::iter::from_fn(|| self.inputs.try_recv().ok()));
@@ -190,18 +202,19 @@ impl Driver {
     }
 
     /// Gives requests that have left a while to be answered, and takes what comes meanwhile.
-    async fn await_outside(&mut self) -> Vec<Input> {
+    async fn await_outside(&mut self) -> Result<Vec<Input>, ExecutorError> {
         let mut inputs = Vec::new();
         let clock = self.around.clock.clone();
         let until = clock.now().plus(PARK_GRACE);
         while self.places.outside() > 0 {
             tokio::select! {
                 input = self.inputs.recv() => inputs.extend(input),
+                () = self.questions.come() => self.take_in_and_answer(Vec::new()).await?,
                 () = self.places.moved() => {}
                 () = clock.sleep_until(until) => break,
             }
         }
-        inputs
+        Ok(inputs)
     }
 
     async fn end_calls(&mut self) {
@@ -236,7 +249,11 @@ impl Driver {
     }
 
     /// Folds inputs in and makes what follows durable.
-    async fn take_in(&mut self, inputs: &[Input], acks: Vec<String>) -> Result<(), ExecutorError> {
+    async fn take_in(
+        &mut self,
+        inputs: &[Input],
+        acks: Vec<String>,
+    ) -> Result<Vec<Recorded>, ExecutorError> {
         if let Some(figures) = &self.figures {
             figures.told(&self.run, inputs);
             let seen = figures.seen(self.run.flow());
@@ -253,7 +270,7 @@ impl Driver {
         if !recorded.is_empty() {
             self.watcher.committed(&self.run, &recorded);
         }
-        Ok(())
+        Ok(recorded)
     }
 
     /// Makes a batch and a change of status durable, if there is anything in them.
@@ -283,6 +300,7 @@ impl Driver {
         let mut inputs = Vec::new();
         tokio::select! {
             input = self.inputs.recv() => inputs.extend(input),
+            () = self.questions.come() => {}
             () = timer => {}
             () = self.mail.may_have_come() => {}
             () = self.places.moved() => {}
@@ -326,7 +344,8 @@ impl Driver {
         self.inbox_after = last.position;
         let acks = entries.iter().map(|entry| entry.input_id.clone()).collect();
         let wishes: Vec<Input> = entries.iter().filter_map(wish_of).collect();
-        self.take_in(&wishes, acks).await
+        self.take_in(&wishes, acks).await?;
+        Ok(())
     }
 
     /// Makes what is being done the same as what is outstanding.
@@ -368,6 +387,7 @@ impl Driver {
             sender: self.sender.clone(),
             places: self.places.clone(),
             figures: self.figures.clone(),
+            desk: self.questions.desk(),
             cancel: cancel.clone(),
         };
         Live {

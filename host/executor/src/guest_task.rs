@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::desk::Desk;
 use crate::figures::FlowFigures;
 use crate::gate::{Gate, Ticket};
 use crate::guests::{GuestAnswer, GuestReply, Guests};
@@ -29,6 +30,7 @@ pub(crate) struct GuestTask {
     pub(crate) places: Arc<Places>,
     pub(crate) figures: Option<Arc<FlowFigures>>,
     pub(crate) sender: mpsc::Sender<Input>,
+    pub(crate) desk: Desk,
     pub(crate) cancel: CancellationToken,
 }
 
@@ -88,6 +90,7 @@ impl GuestTask {
             log_dropped: answer.used.log_dropped,
             host_wait_us: answer.used.host_wait_us,
             suspensions: answer.used.suspensions,
+            denied_host_calls: answer.used.denied_host_calls,
             repeated_host_calls: answer.used.repeated_host_calls,
             plugin: self.guests.digest(&role),
         };
@@ -102,7 +105,8 @@ impl GuestTask {
     async fn answer(&self, call: Call, slot: HeldSlot) -> GuestAnswer {
         let made = async {
             let cancel = self.cancel.clone();
-            self.guests.call_in_slot(call, slot, cancel).await
+            let desk = self.desk.clone();
+            self.guests.call_in_slot(call, slot, desk, cancel).await
         };
         let answer = AssertUnwindSafe(made).catch_unwind().await;
         answer.unwrap_or_else(|_| {

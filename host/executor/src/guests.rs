@@ -9,20 +9,23 @@ use menagerie_orchestration::document::Document;
 use menagerie_orchestration::failure::Failure;
 use tokio_util::sync::CancellationToken;
 
+use crate::desk::Desk;
 use crate::held::HeldSlot;
 
 /// Makes guest calls for one run.
 pub trait Guests: Send + Sync {
     /// Makes the call. Must end soon after `cancel`.
     fn call(&self, call: Call, cancel: CancellationToken) -> BoxFuture<'static, GuestAnswer>;
-    /// The same for guests that may wait for the outside: they give the slot back meanwhile.
+    /// The same for guests that may wait for the host: they give the slot back meanwhile, and what only
+    /// the run's loop knows they ask at the desk.
     fn call_in_slot(
         &self,
         call: Call,
         slot: HeldSlot,
+        desk: Desk,
         cancel: CancellationToken,
     ) -> BoxFuture<'static, GuestAnswer> {
-        let _ = slot;
+        let _ = (slot, desk);
         self.call(call, cancel)
     }
     /// Whether the strategy asks how agents have fared in other runs: otherwise nobody looks.
@@ -98,6 +101,8 @@ pub struct GuestUse {
     pub host_wait_us: u64,
     /// How often the instance was given up during such a wait.
     pub suspensions: u64,
+    /// Calls of the host that a grant did not allow.
+    pub denied_host_calls: u64,
     /// Calls of the outside that may have been made twice.
     pub repeated_host_calls: u64,
 }

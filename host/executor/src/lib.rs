@@ -6,6 +6,7 @@
 mod assemble;
 mod call_log;
 mod clock;
+mod desk;
 mod driver;
 mod error;
 mod events;
@@ -35,6 +36,7 @@ pub use assemble::{
     missing_secrets, secret_variable, uses,
 };
 pub use clock::{Clock, SystemClock, TokioClock};
+pub use desk::Desk;
 pub use driver::Stopped;
 pub use error::ExecutorError;
 pub use events::Events;

@@ -12,7 +12,7 @@ use menagerie_orchestration::failure::Failure;
 use menagerie_orchestration::flow::Flow;
 use menagerie_sandbox::{
     CallLog, CallReport, CallSpec, Ended, Engine, HistoryPager, HostWaits, Invocation, LogLine,
-    NoWaits, Observer, Outside, Progress, Reply, Request, types,
+    NoWaits, Observer, Outside, Progress, Reply, Request, SharedAccess, SharedState, types,
 };
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::assemble::{Assembled, Part};
 use crate::call_log::{Attempt, JournalCallLog};
 use crate::clock::Clock;
+use crate::desk::{Desk, NothingShared, SharedOfCall};
 use crate::driver::Surroundings;
 use crate::guests::{GuestAnswer, GuestReply, GuestUse, Guests};
 use crate::held::HeldSlot;
@@ -43,6 +44,7 @@ pub(crate) struct Ports {
     pub(crate) history: Arc<dyn HistoryPager>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) waits: Arc<dyn HostWaits>,
+    pub(crate) shared: Arc<dyn SharedState>,
 }
 
 /// The guests of one run.
@@ -76,7 +78,13 @@ impl WasmGuests {
         }
     }
 
-    fn ports(&self, call: &Call, waits: Arc<dyn HostWaits>, cancel: CancellationToken) -> Ports {
+    fn ports(
+        &self,
+        call: &Call,
+        waits: Arc<dyn HostWaits>,
+        shared: Arc<dyn SharedState>,
+        cancel: CancellationToken,
+    ) -> Ports {
         let (journal, key) = (self.journal.clone(), self.key.clone());
         Ports {
             cancel,
@@ -93,6 +101,7 @@ impl WasmGuests {
                 step: call.step.clone(),
             }),
             waits,
+            shared,
         }
     }
 
@@ -100,6 +109,7 @@ impl WasmGuests {
         &self,
         call: &Call,
         waits: Arc<dyn HostWaits>,
+        shared: Arc<dyn SharedState>,
         cancel: CancellationToken,
     ) -> BoxFuture<'static, GuestAnswer> {
         let role = call.role.to_string();
@@ -107,7 +117,7 @@ impl WasmGuests {
             let failure = Failure::new("refused", format!("the run has no plugin for {role}"));
             return Box::pin(std::future::ready(GuestAnswer::unmade(failure)));
         };
-        let ports = self.ports(call, waits, cancel);
+        let ports = self.ports(call, waits, shared, cancel);
         let spec = self.calls.spec(part, &self.key.run, call, ports);
         let engine = self.engine.clone();
         Box::pin(async move { answer_of(engine.call(spec).await) })
@@ -188,6 +198,10 @@ impl RunCalls {
             outside: Outside {
                 http: part.http.clone(),
                 stand_in: None,
+                shared: part.shared.as_ref().map(|policy| SharedAccess {
+                    policy: policy.clone(),
+                    state: ports.shared,
+                }),
                 waits: ports.waits,
             },
         }
@@ -208,16 +222,21 @@ impl RunCalls {
 
 impl Guests for WasmGuests {
     fn call(&self, call: Call, cancel: CancellationToken) -> BoxFuture<'static, GuestAnswer> {
-        self.call_while(&call, Arc::new(NoWaits), cancel)
+        self.call_while(&call, Arc::new(NoWaits), Arc::new(NothingShared), cancel)
     }
 
     fn call_in_slot(
         &self,
         call: Call,
         slot: HeldSlot,
+        desk: Desk,
         cancel: CancellationToken,
     ) -> BoxFuture<'static, GuestAnswer> {
-        self.call_while(&call, Arc::new(slot), cancel)
+        let shared = Arc::new(SharedOfCall {
+            call: call.id,
+            desk,
+        });
+        self.call_while(&call, Arc::new(slot), shared, cancel)
     }
 
     fn reads_figures(&self) -> bool {
@@ -246,6 +265,7 @@ pub(crate) fn answer_of(report: CallReport) -> GuestAnswer {
         log_dropped: report.log_lines_dropped,
         host_wait_us: report.usage.host_wait_us,
         suspensions: u64::from(report.usage.suspensions),
+        denied_host_calls: u64::from(report.usage.denied_host_calls),
         repeated_host_calls: u64::from(report.usage.repeated_host_calls),
     };
     let context = report.context_writes.iter().filter_map(|(key, text)| {

@@ -336,7 +336,7 @@ pub enum CallRecord {
         execution: u32,
         /// Of the request.
         request: Digest,
-        /// The effect class, such as `idempotent` or `at-most-once`.
+        /// The effect class, such as `idempotent` or `at-most-once`, and whatever else tells of the call.
         effect: Cow<'static, str>,
         /// Milliseconds since the Unix epoch.
         at_ms: u64,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::decision::Decision;
 use crate::document::Document;
 use crate::failure::Failure;
-use crate::flow::{HttpGrant, RunLimits};
+use crate::flow::{HttpGrant, RunLimits, SharedGrant};
 use crate::time::Timestamp;
 use crate::view::AgentFigures;
 
@@ -129,6 +129,9 @@ pub struct Pins {
     /// What each use may do by its grant of `http`. Secrets are named, and their values nowhere.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub http: BTreeMap<String, HttpGrant>,
+    /// Which of the run's shared values each use may read and change.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub shared: BTreeMap<String, SharedGrant>,
     /// The licence as applied: tier and figures, by name.
     pub entitlements: BTreeMap<String, String>,
 }
@@ -174,6 +177,9 @@ pub struct CallFacts {
     /// How often the instance was given up during such a wait.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub suspensions: u64,
+    /// Host calls that a grant did not allow.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub denied_host_calls: u64,
     /// Host calls that may have been made twice, and paid for twice.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub repeated_host_calls: u64,
@@ -259,6 +265,25 @@ pub enum Answer<D = Document> {
     Continue,
     /// End the run.
     Abort,
+}
+
+/// What came of a compare-and-set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SharedOutcome {
+    /// The value is set.
+    Set {
+        /// Its version from now on.
+        version: u32,
+    },
+    /// It had another version than was expected.
+    Conflict {
+        /// Which; none if there is no value.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        version: Option<u32>,
+    },
+    /// What the run shares would be larger than it may be, or was changed as often as it may be.
+    Full,
 }
 
 /// How a run ended.
@@ -465,6 +490,30 @@ pub enum Event<D = Document> {
         supersedes: bool,
         /// Who wanted it.
         by: String,
+    },
+    /// A guest asked for a change of what the run's steps share, and was answered.
+    SharedSet {
+        /// Whose call.
+        call: CallOf,
+        /// Its attempt.
+        attempt: u32,
+        /// Its execution.
+        execution: u32,
+        /// The number of the host call within the attempt, from 0.
+        ordinal: u32,
+        /// The step's id; of a strategy's call `decision-<number>`.
+        id: String,
+        /// The agent or aggregator that asked, or `strategy`.
+        agent: String,
+        /// Which value.
+        key: String,
+        /// The version that it had to have; none if it was not to be there.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expected: Option<u32>,
+        /// What it was to be.
+        value: D,
+        /// The answer.
+        outcome: SharedOutcome,
     },
     /// An input could not be acted on.
     InputRefused {

@@ -61,14 +61,21 @@ pub struct Grants {
     /// Requests to the outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<HttpGrant>,
+    /// What the steps of a run share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<SharedGrant>,
 }
 
 impl Grants {
     /// Every granted interface by its name, sorted.
     #[must_use]
     pub fn interfaces(&self) -> Vec<String> {
-        let http = self.http.iter().map(|_| "http".to_owned());
-        let mut names: Vec<String> = self.names.iter().cloned().chain(http).collect();
+        let ruled = [
+            self.http.as_ref().map(|_| "http"),
+            self.shared.as_ref().map(|_| "shared"),
+        ];
+        let ruled = ruled.into_iter().flatten().map(str::to_owned);
+        let mut names: Vec<String> = self.names.iter().cloned().chain(ruled).collect();
         names.sort_unstable();
         names
     }
@@ -78,6 +85,25 @@ impl Grants {
     pub fn reach_outside(&self) -> bool {
         self.http.is_some()
     }
+
+    /// Whether a call may wait for the host: then it holds neither a slot nor a place meanwhile, and
+    /// others may have begun beside it.
+    #[must_use]
+    pub fn wait_for_the_host(&self) -> bool {
+        self.http.is_some() || self.shared.is_some()
+    }
+}
+
+/// A grant of `shared`: which of the run's values may be read, and which may be changed. A pattern is a
+/// key, or with `*` at its end every key that begins so.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SharedGrant {
+    /// To be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<String>,
+    /// To be changed, and read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub write: Vec<String>,
 }
 
 /// A grant of `http`: what no rule allows is not sent.

@@ -7,6 +7,7 @@ use crate::document::Document;
 use crate::event::{Answer, CallFacts, CallId, Pins, StepResult, TimerId};
 use crate::failure::Failure;
 use crate::flow::RunLimits;
+use crate::shared::SharedChange;
 
 /// One thing that the machine is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,6 +44,8 @@ pub enum Input {
     Recovered,
     /// The run goes on from where another one stood.
     Forked(Box<Forked>),
+    /// A call asks for a change of what the run's steps share.
+    SharedSet(Box<SharedChange>),
     /// From a person or another program.
     Wish {
         /// The id in the inbox, or one made up by who asked.
@@ -123,6 +126,7 @@ impl Input {
             Self::TimerFired(timer) => format!("timer:{timer}"),
             Self::Recovered => "recovery".to_owned(),
             Self::Forked(_) => "fork".to_owned(),
+            Self::SharedSet(change) => format!("shared:{}:{}", change.call, change.ordinal),
             Self::Wish { id, .. } => format!("inbox:{id}"),
         }
     }

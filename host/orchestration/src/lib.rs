@@ -16,6 +16,7 @@ pub mod plan;
 pub mod replay;
 pub mod retry;
 pub mod run;
+pub mod shared;
 pub mod state;
 pub mod time;
 pub mod view;

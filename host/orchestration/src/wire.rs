@@ -150,7 +150,7 @@ pub fn decode(
 }
 
 /// Every type of event that this host knows.
-pub const KINDS: [&str; 16] = [
+pub const KINDS: [&str; 17] = [
     "run_started",
     "decision_requested",
     "decided",
@@ -165,6 +165,7 @@ pub const KINDS: [&str; 16] = [
     "unpaused",
     "checkpointed",
     "run_forked",
+    "shared_set",
     "input_refused",
     "run_ended",
 ];
@@ -194,6 +195,7 @@ impl<D> Event<D> {
             Self::Unpaused { .. } => "unpaused",
             Self::Checkpointed { .. } => "checkpointed",
             Self::RunForked { .. } => "run_forked",
+            Self::SharedSet { .. } => "shared_set",
             Self::InputRefused { .. } => "input_refused",
             Self::RunEnded { .. } => "run_ended",
         }
@@ -494,6 +496,29 @@ impl<D> MapDocuments<D> for Event<D> {
                 input: optional(input.as_ref(), f)?,
                 supersedes: *supersedes,
                 by: by.clone(),
+            },
+            Self::SharedSet {
+                call,
+                attempt,
+                execution,
+                ordinal,
+                id,
+                agent,
+                key,
+                expected,
+                value,
+                outcome,
+            } => Event::SharedSet {
+                call: *call,
+                attempt: *attempt,
+                execution: *execution,
+                ordinal: *ordinal,
+                id: id.clone(),
+                agent: agent.clone(),
+                key: key.clone(),
+                expected: *expected,
+                value: f(value)?,
+                outcome: *outcome,
             },
             Self::InputRefused {
                 input,

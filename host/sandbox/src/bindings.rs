@@ -14,6 +14,7 @@ wasmtime::component::bindgen!({
         world everything {
             include menagerie:plugin/strategy-plugin@0.1.0;
             import menagerie:plugin/http@0.1.0;
+            import menagerie:plugin/shared@0.1.0;
             export menagerie:plugin/group-strategy@0.1.0;
             export menagerie:plugin/agent@0.1.0;
             export menagerie:plugin/compensate@0.1.0;
@@ -31,6 +32,8 @@ wasmtime::component::bindgen!({
         "menagerie:plugin/history.before": async | trappable,
         "menagerie:plugin/figures.agents": async | trappable,
         "menagerie:plugin/http.send": async | trappable,
+        "menagerie:plugin/shared.get": async | trappable,
+        "menagerie:plugin/shared.compare-and-set": async | trappable,
         default: trappable,
     },
     exports: { default: async },

@@ -70,9 +70,8 @@ impl Engine {
         }
         let repeating = spec
             .outside
-            .http
-            .as_ref()
-            .map(|_| Arc::new(Repeating::new(spec.observer.clone())));
+            .may_wait()
+            .then(|| Arc::new(Repeating::new(spec.observer.clone())));
         let executions = Executions {
             bounds: Bounds {
                 busy: spec.limits.busy,
@@ -226,7 +225,7 @@ impl Engine {
     /// No end of a call is told before everything that the guest was told is durable.
     async fn settled(&self, store: &mut Store<CallState>, ended: Ended, bounds: &Bounds) -> Ended {
         let state = store.data_mut();
-        if state.http.is_none() {
+        if !state.is_recorded() {
             return ended;
         }
         let answered = matches!(ended, Ended::Value(_) | Ended::Fault(_));
@@ -285,6 +284,7 @@ impl Engine {
             observer: Arc::clone(&executions.observer),
             unyielded: 0,
             http,
+            shared: spec.outside.shared.clone(),
             waits: Arc::clone(&executions.waits),
             suspend_after: self.suspend_after(),
             suspended: None,
@@ -442,6 +442,7 @@ fn report(
         bytes_to_host: state.meters.bytes_to_host,
         output_bytes,
         repeated_host_calls: state.recorder.repeats(),
+        denied_host_calls: state.meters.denied_host_calls,
         host_wait_us: 0,
         suspensions: 0,
     };

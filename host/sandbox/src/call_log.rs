@@ -78,9 +78,32 @@ impl OnUnknown {
     }
 }
 
+/// Whose host call it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Interface {
+    /// `http`, which was there first.
+    #[default]
+    Http,
+    /// `shared`.
+    Shared,
+}
+
+impl Interface {
+    /// The interface's name in the contract.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Interface::Http => "http",
+            Interface::Shared => "shared",
+        }
+    }
+}
+
 /// What is written down before an effect leaves the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Intent {
+    /// Whose call it is.
+    pub interface: Interface,
     /// The class that decides what a crash means.
     pub effect: EffectClass,
     /// `sha256:` and the digest of the request.

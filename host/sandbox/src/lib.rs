@@ -37,6 +37,7 @@ mod recorder;
 mod repeating;
 mod report;
 mod run;
+mod shared;
 mod spec;
 mod state;
 mod stop;
@@ -46,8 +47,8 @@ mod waits;
 mod wasi;
 
 pub use call_log::{
-    CallKey, CallLog, CallLogError, CallTrouble, EffectClass, Intent, Known, MemoryCallLog,
-    OnUnknown,
+    CallKey, CallLog, CallLogError, CallTrouble, EffectClass, Intent, Interface, Known,
+    MemoryCallLog, OnUnknown,
 };
 pub use catalogue::{Catalogue, Refusals};
 pub use engine::{Engine, EngineConfig, EngineError, OutsideConfig, WASMTIME_VERSION};
@@ -64,6 +65,7 @@ pub use manifest::{MANIFEST_SECTION, Manifest, Schemas, WantedLimits};
 pub use plugin::{Grants, Kind, Origin, Plugin};
 pub use recorder::{HostCall, InFlight, Made, Opened, Permission, Recorder, Ticket};
 pub use report::{CallReport, Ended, LogLine, Usage};
+pub use shared::{SharedAccess, SharedAnswer, SharedPolicy, SharedState, SharedValue};
 pub use spec::{
     CallSpec, HistoryPager, Invocation, NoHistory, NoObserver, Observer, Outside, Progress, Reply,
     Request,

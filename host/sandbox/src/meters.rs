@@ -21,6 +21,7 @@ pub(crate) struct Meters {
     pub(crate) peak_memory: u64,
     pub(crate) table_elements: u64,
     pub(crate) host_calls: u32,
+    pub(crate) denied_host_calls: u32,
     pub(crate) bytes_to_host: u64,
 }
 
@@ -32,6 +33,7 @@ impl Meters {
             peak_memory: 0,
             table_elements: 0,
             host_calls: 0,
+            denied_host_calls: 0,
             bytes_to_host: 0,
         }
     }
@@ -49,6 +51,11 @@ impl Meters {
         }
         self.host_calls += 1;
         self.passed(bytes as u64)
+    }
+
+    /// Counts a host call that a grant does not allow.
+    pub(crate) fn denied(&mut self) {
+        self.denied_host_calls += 1;
     }
 
     /// Counts bytes that came from the guest otherwise: its answer.

@@ -13,12 +13,14 @@ use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::call_log::{
-    CallKey, CallLog, CallLogError, CallTrouble, EffectClass, Intent, Known, OnUnknown,
+    CallKey, CallLog, CallLogError, CallTrouble, EffectClass, Intent, Interface, Known, OnUnknown,
 };
 
 /// A host call with an effect, as the guest asks for it.
 #[derive(Clone, Debug)]
 pub struct HostCall<'request> {
+    /// Whose call it is.
+    pub interface: Interface,
     /// What a crash between intent and record means.
     pub effect: EffectClass,
     /// Nothing changes by it, however often it is made: its answer may reach the guest before it is
@@ -35,6 +37,8 @@ pub struct HostCall<'request> {
 pub struct Permission {
     /// For endpoints that honour one.
     pub idempotency_key: String,
+    /// The call's number within the attempt.
+    pub ordinal: u32,
     /// The call may have happened before.
     pub repeated: bool,
 }
@@ -170,6 +174,7 @@ impl Recorder {
         let mut ticket = Ticket {
             key: self.key.clone(),
             intent: Intent {
+                interface: call.interface,
                 effect: call.effect,
                 request_digest: digest(call.request),
             },
@@ -285,6 +290,7 @@ where
 {
     let permission = Permission {
         idempotency_key: ticket.key.idempotency_key(),
+        ordinal: ticket.key.ordinal,
         repeated: ticket.repeated,
     };
     // Nobody listens any more when the call was given up: then sending fails, which is no matter.

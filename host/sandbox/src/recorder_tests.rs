@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{HostCall, Made, Opened, Permission, Recorder};
 use crate::call_log::{
-    CallKey, CallLog, CallLogError, CallTrouble, EffectClass, Intent, Known, MemoryCallLog,
-    OnUnknown,
+    CallKey, CallLog, CallLogError, CallTrouble, EffectClass, Intent, Interface, Known,
+    MemoryCallLog, OnUnknown,
 };
 
 /// A store that outlives executions, and how often the effect left the host.
@@ -22,6 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 fn call(effect: EffectClass, request: &str) -> HostCall<'_> {
     HostCall {
+        interface: Interface::Http,
         effect,
         read: false,
         on_unknown: OnUnknown::Review,
@@ -230,6 +231,7 @@ async fn the_strict_log_refuses_what_no_recorder_does() {
         ordinal: 0,
     };
     let intent = Intent {
+        interface: Interface::Http,
         effect: EffectClass::Idempotent,
         request_digest: "sha256:1".into(),
     };

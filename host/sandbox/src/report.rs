@@ -35,6 +35,8 @@ pub struct Usage {
     pub bytes_to_host: u64,
     /// Bytes of the answer.
     pub output_bytes: u64,
+    /// Host calls that a grant did not allow.
+    pub denied_host_calls: u32,
     /// Host calls that may have been made twice.
     pub repeated_host_calls: u32,
     /// Microseconds in which the call waited for the host, and held no slot.

@@ -13,6 +13,7 @@ use crate::http::{HttpPolicy, StandIn};
 use crate::limits::Limits;
 use crate::plugin::{Kind, Plugin};
 use crate::report::LogLine;
+use crate::shared::SharedAccess;
 use crate::types::{
     AgentFigures, ConfigProblem, Decision, Difference, Fault, GroupDecision, GroupView,
     HistoryEntry, MemberResult, Outcome, Task, Verdict, View,
@@ -222,8 +223,17 @@ pub struct Outside {
     pub http: Option<Arc<HttpPolicy>>,
     /// In a test of a plugin: who answers its requests of `http`, whatever the grant allows.
     pub stand_in: Option<Arc<dyn StandIn>>,
+    /// What the call's grant of `shared` allows, and where that is.
+    pub shared: Option<SharedAccess>,
     /// Takes the call's slot back while it waits.
     pub waits: Arc<dyn HostWaits>,
+}
+
+impl Outside {
+    /// Whether the call may wait for the host: then it may be suspended and executed again.
+    pub(crate) fn may_wait(&self) -> bool {
+        self.http.is_some() || self.shared.is_some()
+    }
 }
 
 impl Default for Outside {
@@ -231,6 +241,7 @@ impl Default for Outside {
         Outside {
             http: None,
             stand_in: None,
+            shared: None,
             waits: Arc::new(NoWaits),
         }
     }

@@ -11,6 +11,7 @@ use crate::meters::Meters;
 use crate::random::SeededRandom;
 use crate::recorder::{HostCall, InFlight, Made, Opened, Permission, Recorder};
 use crate::report::LogLine;
+use crate::shared::SharedAccess;
 use crate::spec::{HistoryPager, Invocation, Observer};
 use crate::stop::Stop;
 use crate::types::Level;
@@ -34,6 +35,7 @@ pub(crate) struct CallState {
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) unyielded: usize,
     pub(crate) http: Option<HttpAccess>,
+    pub(crate) shared: Option<SharedAccess>,
     pub(crate) waits: Arc<Waits>,
     pub(crate) suspend_after: Duration,
     /// The host call that goes on when the instance is given up.
@@ -49,6 +51,11 @@ impl CallState {
             self.unyielded = 0;
             tokio::task::yield_now().await;
         }
+    }
+
+    /// Whether anything that the guest was told may be in the call log.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.http.is_some() || self.shared.is_some()
     }
 
     /// Takes a host call with an effect through the call log. What is recorded is answered at once;

@@ -44,6 +44,7 @@ mod request;
 mod routing;
 #[doc(hidden)]
 pub mod runtime;
+pub mod shared;
 mod strategy;
 #[cfg(not(target_family = "wasm"))]
 pub mod testing;

@@ -61,6 +61,8 @@ pub struct MockHost {
     pub notes: Vec<String>,
     /// Pieces of the answer that were reported.
     pub chunks: Vec<String>,
+    /// What the run's steps share: version and value by key. Any key may be read and changed.
+    pub shared: BTreeMap<String, (u32, Json)>,
     /// What servers answer, by address; anything else is `denied`.
     pub http: BTreeMap<String, Result<Response, Problem>>,
     /// Requests that were sent.
@@ -87,6 +89,7 @@ impl Default for MockHost {
             fraction: None,
             notes: Vec::new(),
             chunks: Vec::new(),
+            shared: BTreeMap::new(),
             http: BTreeMap::new(),
             requests: Vec::new(),
         }
@@ -298,6 +301,48 @@ pub(crate) mod port {
 
         pub(crate) fn agents() -> Vec<AgentFigures> {
             crate::testing::with(|host| host.figures.clone())
+        }
+    }
+
+    pub(crate) mod shared {
+        use crate::json::Json;
+        use crate::testing::with;
+        use crate::wire::shared as wire;
+
+        fn versioned((version, value): (u32, Json)) -> wire::Versioned {
+            wire::Versioned {
+                version,
+                value: value.into_text(),
+            }
+        }
+
+        pub(crate) fn get(key: &str) -> Result<Option<wire::Versioned>, wire::Problem> {
+            Ok(with(|host| host.shared.get(key).cloned()).map(versioned))
+        }
+
+        pub(crate) fn compare_and_set(
+            key: &str,
+            expected: Option<u32>,
+            value: &str,
+        ) -> Result<u32, wire::Refusal> {
+            if value.len() > 64 * 1024 {
+                return Err(wire::Refusal::Problem(wire::Problem {
+                    code: "too-large".to_owned(),
+                    message: "the value has more than 64 KiB".to_owned(),
+                    extra: Vec::new(),
+                }));
+            }
+            with(|host| {
+                let found = host.shared.get(key).cloned();
+                let present = found.as_ref().map(|(version, _)| *version);
+                if present != expected {
+                    return Err(wire::Refusal::Conflict(found.map(versioned)));
+                }
+                let version = present.unwrap_or(0) + 1;
+                let value = (version, Json::from_text(value));
+                host.shared.insert(key.to_owned(), value);
+                Ok(version)
+            })
         }
     }
 

@@ -28,3 +28,7 @@ pub(crate) mod config_check {
 pub(crate) mod http {
     pub(crate) use crate::bindings::imports::menagerie::plugin::http::*;
 }
+
+pub(crate) mod shared {
+    pub(crate) use crate::bindings::imports::menagerie::plugin::shared::*;
+}

@@ -13,9 +13,10 @@ use crate::world;
 
 const PACKAGES: [&str; 2] = ["componentize-qjs@0.4.5", "esbuild@0.28.2"];
 
-const SDK: [(&str, &str); 4] = [
+const SDK: [(&str, &str); 5] = [
     ("index.js", include_str!("../../../../sdk/js/index.js")),
     ("http.js", include_str!("../../../../sdk/js/http.js")),
+    ("shared.js", include_str!("../../../../sdk/js/shared.js")),
     ("history.js", include_str!("../../../../sdk/js/history.js")),
     ("index.d.ts", include_str!("../../../../sdk/js/index.d.ts")),
 ];

@@ -11,7 +11,7 @@ use crate::world::{self, WORLD};
 
 const PACKAGES: [&str; 1] = ["componentize-py==0.25.1"];
 
-const SDK: [(&str, &str); 5] = [
+const SDK: [(&str, &str); 6] = [
     (
         "__init__.py",
         include_str!("../../../../sdk/python/menagerie/__init__.py"),
@@ -27,6 +27,10 @@ const SDK: [(&str, &str); 5] = [
     (
         "http.py",
         include_str!("../../../../sdk/python/menagerie/http.py"),
+    ),
+    (
+        "shared.py",
+        include_str!("../../../../sdk/python/menagerie/shared.py"),
     ),
     (
         "history.py",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use menagerie_executor::{Assembled, uses};
-use menagerie_orchestration::flow::HttpGrant;
+use menagerie_orchestration::flow::{HttpGrant, SharedGrant};
 use menagerie_orchestration::flow_file::Problem;
 use menagerie_sandbox::{
     CallSpec, Catalogue, Ended, Invocation, MemoryCallLog, NoHistory, NoObserver, Outside, Reply,
@@ -81,11 +81,16 @@ fn granted(assembled: &Assembled) -> impl Iterator<Item = (String, &HttpGrant)> 
     uses(&assembled.flow).filter_map(|(role, _, used)| Some((role, used.grants.http.as_ref()?)))
 }
 
+/// What the steps share: each role that has a grant of it, with the grant.
+fn sharing(assembled: &Assembled) -> impl Iterator<Item = (String, &SharedGrant)> {
+    uses(&assembled.flow).filter_map(|(role, _, used)| Some((role, used.grants.shared.as_ref()?)))
+}
+
 /// The grants as data, in the shape in which a run's first event has them.
 fn grants(assembled: &Assembled) -> Vec<Value> {
-    granted(assembled)
-        .map(|(role, http)| json!({"role": role, "http": http}))
-        .collect()
+    let http = granted(assembled).map(|(role, http)| json!({"role": role, "http": http}));
+    let shared = sharing(assembled).map(|(role, shared)| json!({"role": role, "shared": shared}));
+    http.chain(shared).collect()
 }
 
 fn print_grants(assembled: &Assembled) {
@@ -102,6 +107,14 @@ fn print_grants(assembled: &Assembled) {
         for rule in &http.allow {
             println!("  {}", safe_line(&rule.to_string()));
         }
+    }
+    for (role, shared) in sharing(assembled) {
+        let listed = |keys: &[String]| match keys {
+            [] => "nothing".to_owned(),
+            keys => keys.join(", "),
+        };
+        let (read, write) = (listed(&shared.read), listed(&shared.write));
+        println!("{role} may read of what the steps share: {read}; change: {write}");
     }
 }
 

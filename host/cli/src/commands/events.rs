@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use menagerie_executor::ExecutorError;
-use menagerie_orchestration::event::{AfterFailure, Event, Recorded, StepResult};
+use menagerie_orchestration::event::{AfterFailure, Event, Recorded, SharedOutcome, StepResult};
 use menagerie_orchestration::wire::WireError;
 use serde_json::json;
 
@@ -150,6 +150,23 @@ pub(crate) fn line(recorded: &Recorded) -> String {
         Event::RunForked { from, events, .. } => {
             format!("forked from run {from}, of which the {events} events above are")
         }
+        Event::SharedSet {
+            id, key, outcome, ..
+        } => match outcome {
+            SharedOutcome::Set { version } => {
+                format!("step {id} set the shared `{key}` to version {version}")
+            }
+            SharedOutcome::Conflict { version } => {
+                let found = match version {
+                    Some(version) => format!("version {version}"),
+                    None => "no value".to_owned(),
+                };
+                format!("step {id} was refused a change of the shared `{key}`: it has {found}")
+            }
+            SharedOutcome::Full => {
+                format!("step {id} was refused a change of the shared `{key}`: there is no room")
+            }
+        },
         Event::InputRefused { reason, .. } => format!("an input was refused: {reason}"),
         Event::RunEnded { status, reason, .. } => format!("run {}: {reason}", word(status)),
     };

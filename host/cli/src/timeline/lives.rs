@@ -150,7 +150,7 @@ impl Reader {
                     self.end(&name, "cancelled", at);
                 }
             }
-            Event::RunStarted { .. } | Event::InputRefused { .. } => {}
+            Event::RunStarted { .. } | Event::SharedSet { .. } | Event::InputRefused { .. } => {}
         }
     }
 

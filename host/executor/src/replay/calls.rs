@@ -16,6 +16,7 @@ use super::Fuel;
 use super::recorded_log::{Divergence, RecordedLog};
 use crate::assemble::{Assembled, Part};
 use crate::call_log::Attempt;
+use crate::desk::NothingShared;
 use crate::error::ExecutorError;
 use crate::guest_task::input_of;
 use crate::guests::{GuestAnswer, GuestUse};
@@ -148,6 +149,7 @@ impl Calls {
             )),
             observer: Arc::new(NoObserver),
             waits: Arc::new(NoWaits),
+            shared: Arc::new(NothingShared),
         };
         // The id of the run as it was then: a run may begin with another one's events.
         let mut spec = self.calls.spec(part, replay.run().id(), call, ports);
@@ -183,6 +185,7 @@ impl Calls {
                 facts.table_elements = used.table_elements;
             }
             facts.host_calls = used.host_calls;
+            facts.denied_host_calls = used.denied_host_calls;
             facts.bytes_to_host = used.bytes_to_host;
             facts.output_bytes = used.output_bytes;
             facts.log_dropped = used.log_dropped;

@@ -143,7 +143,7 @@ mod tests {
         Batch, CallKey as RowKey, CallRecord, Content, Created, Digest, MemoryJournal, NewRun,
         Status,
     };
-    use menagerie_sandbox::EffectClass;
+    use menagerie_sandbox::{EffectClass, Interface};
 
     use super::*;
     use crate::store::digest_text;
@@ -159,6 +159,7 @@ mod tests {
 
     fn intent(request: &str) -> Intent {
         Intent {
+            interface: Interface::Http,
             effect: EffectClass::AtLeastOnce,
             request_digest: digest_text(Digest::of(request.as_bytes())),
         }

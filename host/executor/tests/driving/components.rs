@@ -345,20 +345,38 @@ fn a_limit_above_the_nodes_ceiling_is_refused_with_the_ceiling() {
 }
 
 #[test]
-fn an_import_that_was_not_granted_is_refused_by_name() {
-    let flow = ECHOES.replace(
-        "[agents.first]\nplugin = \"echo\"",
-        "[agents.first]\nplugin = \"wants_http\"",
-    );
-    match &problems(&flow)[..] {
-        [(role, AssembleProblem::Load(error))] => {
-            assert_eq!(role, "agent:first");
-            assert!(
-                error.to_string().contains("menagerie:plugin/http"),
-                "{error}"
-            );
+fn an_import_that_was_not_granted_is_refused_with_the_line_that_grants_it() {
+    for plugin in ["wants_http", "sharer"] {
+        let named = format!("[agents.first]\nplugin = \"{plugin}\"\n");
+        let flow = ECHOES.replace("[agents.first]\nplugin = \"echo\"\n", &named);
+        let refused = problems(&flow);
+        let [(role, problem)] = &refused[..] else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(role, "agent:first");
+        let AssembleProblem::NotGranted {
+            import,
+            table,
+            line,
+        } = problem
+        else {
+            panic!("{problem:?}");
+        };
+        assert!(import.starts_with("menagerie:plugin/"), "{import}");
+        assert_eq!(table, "agents.first");
+        assert!(problem.to_string().contains(line), "{problem}");
+        // What it says is all that was missing, but for the licence of what reaches outside.
+        let granted = flow.replace(&named, &format!("{named}{line}\n"));
+        let left: Vec<String> = assembled(&granted)
+            .err()
+            .into_iter()
+            .flatten()
+            .map(|error| error.to_string())
+            .collect();
+        match plugin {
+            "wants_http" => assert!(left[0].contains("reaches outside"), "{left:?}"),
+            _ => assert!(left.is_empty(), "{left:?}"),
         }
-        other => panic!("{other:?}"),
     }
 }
 

@@ -313,7 +313,7 @@ async fn storm(seed: u64, storm: u64, expected: &(Told, u64), mut shore: Shore) 
 async fn storms(seed: u64, shore: fn() -> Shore) {
     let expected = undisturbed(seed).await;
     for number in 0..STORMS_A_FLOW {
-        storm(seed, number, &expected, shore()).await;
+        Box::pin(storm(seed, number, &expected, shore())).await;
     }
 }
 

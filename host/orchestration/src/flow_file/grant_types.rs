@@ -34,6 +34,26 @@ text_type! {
     HeaderText, "the name of a header", { "pattern": "^[0-9A-Za-z!#$%&'*+.^_`|~-]{1,128}$" }
 }
 
+text_type! {
+    /// Keys of what a run's steps share.
+    KeyPattern, "a key of letters, digits and `.`, `_`, `/`, `:`, `-`, or the beginning of keys and `*`", {
+        "pattern": "^([A-Za-z0-9._/:-]{1,128}|[A-Za-z0-9._/:-]{0,127}\\*)$",
+        "examples": ["budget", "claims/*"]
+    }
+}
+
+/// A grant of `shared`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SharedGrantDocument {
+    /// Values that may be read.
+    #[serde(default)]
+    pub(super) read: Vec<Located<KeyPattern>>,
+    /// Values that may be changed, and read.
+    #[serde(default)]
+    pub(super) write: Vec<Located<KeyPattern>>,
+}
+
 /// One method, or several.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -108,8 +128,18 @@ fn secrets(generator: &mut SchemaGenerator) -> Schema {
 #[derive(Debug)]
 pub(super) enum GrantsDocument {
     Names(Vec<Located<Name>>),
-    Rules { http: Option<HttpGrantDocument> },
+    Rules(Box<RulesDocument>),
 }
+
+/// The interfaces that are granted with rules.
+#[derive(Debug, Default)]
+pub(super) struct RulesDocument {
+    pub(super) http: Option<HttpGrantDocument>,
+    pub(super) shared: Option<Located<SharedGrantDocument>>,
+}
+
+/// The keys of a table of grants.
+const RULED: [&str; 2] = ["http", "shared"];
 
 impl Default for GrantsDocument {
     fn default() -> Self {
@@ -142,14 +172,15 @@ impl<'de> Visitor<'de> for GrantsVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut table: A) -> Result<Self::Value, A::Error> {
-        let mut http = None;
+        let mut rules = RulesDocument::default();
         while let Some(key) = table.next_key::<String>()? {
-            if key != "http" {
-                return Err(A::Error::unknown_field(&key, &["http"]));
+            match key.as_str() {
+                "http" => rules.http = Some(table.next_value()?),
+                "shared" => rules.shared = Some(table.next_value()?),
+                _ => return Err(A::Error::unknown_field(&key, &RULED)),
             }
-            http = Some(table.next_value()?);
         }
-        Ok(GrantsDocument::Rules { http })
+        Ok(GrantsDocument::Rules(Box::new(rules)))
     }
 }
 
@@ -164,7 +195,10 @@ impl JsonSchema for GrantsDocument {
                 { "type": "array", "items": generator.subschema_for::<Name>() },
                 {
                     "type": "object",
-                    "properties": { "http": generator.subschema_for::<HttpGrantDocument>() },
+                    "properties": {
+                        "http": generator.subschema_for::<HttpGrantDocument>(),
+                        "shared": generator.subschema_for::<SharedGrantDocument>(),
+                    },
                     "additionalProperties": false,
                 },
             ],

@@ -1,12 +1,14 @@
 //! From what a flow file says of grants to [`Grants`].
 
 use super::file_types::{Located, Name};
-use super::grant_types::{GrantsDocument, HttpGrantDocument, HttpRuleDocument, Methods};
+use super::grant_types::{
+    GrantsDocument, HttpGrantDocument, HttpRuleDocument, KeyPattern, Methods, SharedGrantDocument,
+};
 use super::meaning::Reader;
 use super::position::Words;
 use super::relations;
 use super::words::{listed, quoted};
-use crate::flow::{Effect, Grants, HttpGrant, HttpRule, HttpScheme};
+use crate::flow::{Effect, Grants, HttpGrant, HttpRule, HttpScheme, SharedGrant};
 
 /// The size of a request's body where nothing is said.
 const DEFAULT_REQUEST: u64 = 256 << 10;
@@ -16,6 +18,20 @@ const DEFAULT_RESPONSE: u64 = 1 << 20;
 const MOST_BODY: u64 = 16 << 20;
 /// Milliseconds of an exchange where nothing is said.
 const DEFAULT_TIMEOUT_MS: u64 = 30_000;
+
+/// Grants that take rules: the name, what is expected, and an example.
+const RULED: [(&str, &str, &str); 2] = [
+    (
+        "http",
+        "a table `grants.http` with a list `allow`",
+        "grants.http.allow = [{ host = \"example.org\", path = \"/index.json\" }]",
+    ),
+    (
+        "shared",
+        "a table `grants.shared` with lists `read` and `write`",
+        "grants.shared = { read = [\"budget\"], write = [\"claims/*\"] }",
+    ),
+];
 
 /// Headers that the host writes itself, whatever a flow says.
 const HOSTS_OWN: [&str; 8] = [
@@ -33,30 +49,52 @@ impl Reader<'_, '_> {
     pub(super) fn grants(&mut self, grants: &GrantsDocument) -> Grants {
         match grants {
             GrantsDocument::Names(names) => self.named_grants(names),
-            GrantsDocument::Rules { http } => Grants {
+            GrantsDocument::Rules(rules) => Grants {
                 names: Vec::new(),
-                http: http.as_ref().map(|http| self.http(http)),
+                http: rules.http.as_ref().map(|http| self.http(http)),
+                shared: rules.shared.as_ref().map(|shared| self.shared(shared)),
             },
         }
     }
 
     fn named_grants(&mut self, names: &[Located<Name>]) -> Grants {
         relations::each_once("grants", names, self.problems);
-        for name in names.iter().filter(|name| &****name == "http") {
+        for name in names {
+            let Some((_, expected, example)) = RULED.iter().find(|(ruled, ..)| *ruled == &***name)
+            else {
+                continue;
+            };
             let words = Words {
                 message: "a grant without what it allows".to_owned(),
                 found: quoted(name),
-                expected: "a table `grants.http` with a list `allow`".to_owned(),
-                help: Some(
-                    "such as grants.http.allow = [{ host = \"example.org\", path = \"/index.json\" }]"
-                        .to_owned(),
-                ),
+                expected: (*expected).to_owned(),
+                help: Some(format!("such as {example}")),
             };
             self.problems.report(&name.span(), words);
         }
         Grants {
             names: names.iter().map(|name| name.to_string()).collect(),
-            http: None,
+            ..Grants::default()
+        }
+    }
+
+    fn shared(&mut self, grant: &Located<SharedGrantDocument>) -> SharedGrant {
+        if grant.read.is_empty() && grant.write.is_empty() {
+            let words = Words {
+                message: "a grant that allows nothing".to_owned(),
+                found: "neither `read` nor `write`".to_owned(),
+                expected: "keys in at least one of them".to_owned(),
+                help: Some(format!("such as {}", RULED[1].2)),
+            };
+            self.problems.report(&grant.span(), words);
+        }
+        let texts = |patterns: &[Located<KeyPattern>]| {
+            let text = |pattern: &Located<KeyPattern>| pattern.to_string();
+            patterns.iter().map(text).collect()
+        };
+        SharedGrant {
+            read: texts(&grant.read),
+            write: texts(&grant.write),
         }
     }
 

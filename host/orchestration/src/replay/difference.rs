@@ -108,7 +108,8 @@ fn subject(event: &Event) -> (String, String) {
         Event::StepEnded { id, agent, .. }
         | Event::StepSkipped { id, agent, .. }
         | Event::Escalated { id, agent, .. }
-        | Event::Answered { id, agent, .. } => (id.clone(), agent.clone()),
+        | Event::Answered { id, agent, .. }
+        | Event::SharedSet { id, agent, .. } => (id.clone(), agent.clone()),
         Event::DecisionRequested { decision, .. }
         | Event::Decided { decision, .. }
         | Event::DecisionFailed { decision, .. } => {

@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::flow::RunLimits;
 use crate::input::{Forked, Input, Start, Wish};
 use crate::run::{Run, RunStatus};
+use crate::shared::SharedChange;
 
 /// What an event came from.
 pub(super) enum Source {
@@ -31,6 +32,7 @@ enum Cause<'text> {
     Recovery,
     Fork,
     Inbox(&'text str),
+    Shared(CallId, u32),
     Unknown,
 }
 
@@ -43,6 +45,9 @@ impl<'text> Cause<'text> {
             Some(("call", id)) => CallId::named(id).map(Self::Call),
             Some(("timer", id)) => TimerId::named(id).map(Self::Timer),
             Some(("inbox", id)) => Some(Self::Inbox(id)),
+            Some(("shared", change)) => change.rsplit_once(':').and_then(|(call, ordinal)| {
+                Some(Self::Shared(CallId::named(call)?, ordinal.parse().ok()?))
+            }),
             _ => None,
         };
         named.unwrap_or(Self::Unknown)
@@ -117,6 +122,21 @@ pub(super) fn source(recorded: &Recorded) -> Source {
             input: input.clone(),
             supersedes: *supersedes,
             by: by.clone(),
+        })),
+        (
+            Event::SharedSet {
+                key,
+                expected,
+                value,
+                ..
+            },
+            Cause::Shared(call, ordinal),
+        ) => Input::SharedSet(Box::new(SharedChange {
+            call,
+            ordinal,
+            key: key.clone(),
+            expected: *expected,
+            value: value.clone(),
         })),
         (Event::InputRefused { answer: None, .. }, Cause::Inbox(_)) => return Source::Fact,
         (event, Cause::Inbox(id)) => match wish_of(event) {
@@ -260,6 +280,13 @@ pub(super) fn idle(cause: &str, run: &Run) -> Option<Input> {
                 _ => Wish::Unpause,
             },
         },
+        Cause::Shared(call, ordinal) => Input::SharedSet(Box::new(SharedChange {
+            call,
+            ordinal,
+            key: String::new(),
+            expected: None,
+            value: Document::empty_object(),
+        })),
         // A fork always makes an event.
         Cause::Fork | Cause::Unknown => return None,
     })
@@ -302,6 +329,7 @@ pub fn facts(event: &Event) -> &'static [&'static str] {
         }
         Event::StepEnded { .. } => &["/at", "/continues", "/result", "/context", "/call", "/log"],
         Event::Answered { .. } => &["/at", "/continues", "/cause", "/answer", "/by"],
+        Event::SharedSet { .. } => &["/at", "/continues", "/key", "/expected", "/value"],
         Event::Paused { .. } | Event::Unpaused { .. } => &["/at", "/continues", "/cause", "/by"],
         Event::Checkpointed {
             automatic: false, ..

@@ -68,11 +68,15 @@ impl Run {
                 decision, answer, ..
             } => self.take_decision(*decision, answer, at),
             Event::DecisionFailed {
-                failure, retry_at, ..
+                decision,
+                failure,
+                retry_at,
+                ..
             } => {
                 if let Some(pending) = &mut self.data.pending {
                     pending.last_failure = Some(failure.clone());
                     pending.retry_at = *retry_at;
+                    self.data.shared.forget(CallOf::Decision(*decision));
                 }
             }
             Event::StepEnded {
@@ -93,6 +97,18 @@ impl Run {
             Event::Unpaused { .. } => {
                 self.data.paused = false;
                 self.data.reissued_in_pause = false;
+            }
+            Event::SharedSet {
+                call,
+                attempt,
+                ordinal,
+                key,
+                value,
+                outcome,
+                ..
+            } => {
+                let of = (*call, *attempt);
+                self.data.shared.take(of, *ordinal, (key, value), *outcome);
             }
             Event::InputRefused { .. } => {}
             Event::Checkpointed { .. } => self.note_checkpoint(),
@@ -156,6 +172,7 @@ impl Run {
     }
 
     fn take_decision(&mut self, decision: u32, answer: &Decision, at: Timestamp) {
+        self.data.shared.forget(CallOf::Decision(decision));
         let seen = match self.data.pending.take() {
             Some(pending) => pending.view.state.clone(),
             None => self.data.state.clone(),
@@ -469,6 +486,7 @@ impl Run {
     ) {
         self.leave_agent(no);
         let data = &mut self.data;
+        data.shared.forget(CallOf::Step(no));
         let ready = data.steps.get_mut(&no);
         let Some(step) = ready.filter(|step| step.status == StepStatus::Ready) else {
             return;
@@ -758,6 +776,7 @@ impl Run {
         data.due.clear();
         data.pending = None;
         data.waking = None;
+        data.shared.forget_all();
         data.output = output.cloned();
         data.end = Some(Ended {
             status,

@@ -78,6 +78,8 @@ impl Run {
     /// comes from the run's id as well, and so is the fork's own.
     pub(super) fn become_fork(&mut self, run: &str, input: Option<&Document>) {
         self.data.id = run.to_owned();
+        // The call log of what was under way stays behind: it is executed as if for the first time.
+        self.data.shared.forget_all();
         let Some(input) = input else { return };
         let fresh = State::from_input(input);
         let data = &mut self.data;

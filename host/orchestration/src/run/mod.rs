@@ -14,6 +14,7 @@ mod checkpoints;
 mod outstanding;
 mod react;
 mod settle;
+mod sharing;
 mod show;
 pub mod step;
 
@@ -29,6 +30,7 @@ use crate::event::{EndStatus, Pins, Recorded, StepNo};
 use crate::failure::Failure;
 use crate::flow::{Flow, RunLimits};
 use crate::input::Input;
+use crate::shared::Shared;
 use crate::state::State;
 use crate::time::Timestamp;
 use crate::view::{AgentCounts, AgentFigures, HistoryEntry, View};
@@ -221,6 +223,9 @@ struct RunData {
     /// Where checkpoints stand.
     #[serde(default)]
     checkpoints: CheckpointState,
+    /// What the steps share.
+    #[serde(default, skip_serializing_if = "Shared::is_empty")]
+    shared: Shared,
     paused: bool,
     /// Calls were issued again during this pause: none of them can have begun since.
     reissued_in_pause: bool,

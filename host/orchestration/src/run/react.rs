@@ -47,6 +47,7 @@ impl Run {
             Input::TimerFired(timer) => self.on_timer(*timer, now),
             Input::Recovered => self.on_recovered(now),
             Input::Forked(forked) => vec![Self::forked(forked)],
+            Input::SharedSet(change) => self.on_shared_set(change),
             Input::Wish { id, by, wish } => self.on_wish(id, by, wish),
         }
     }
@@ -356,7 +357,7 @@ impl Run {
         let mut running: BTreeMap<&str, u32> = BTreeMap::new();
         let could_run = self.in_admission_order().into_iter().filter(|step| {
             let agent = self.flow.agent(&step.agent);
-            if agent.is_some_and(|agent| agent.uses.grants.reach_outside()) {
+            if agent.is_some_and(|agent| agent.uses.grants.wait_for_the_host()) {
                 return true;
             }
             let max_load = agent.map_or(u32::MAX, |agent| agent.max_load);

@@ -359,6 +359,12 @@ const FEATURES: &[(&str, &str, &str, Tells)] = &[
         own_context,
     ),
     (
+        "shared",
+        "two steps that race for a shared value, a crash, and a change of a strategy's own",
+        "",
+        shared,
+    ),
+    (
         "ending-with-output",
         "a run that ends with an output of its own, and one that is null",
         "",
@@ -718,6 +724,30 @@ fn own_context(story: &mut Story) {
     story.completes("two", json!({}));
     story.decides(plan().route("three", "a"));
     story.completes("three", json!({}));
+    story.decides(plan().end("completed"));
+}
+
+fn shared(story: &mut Story) {
+    let claim = |story: &Story, step: &str, ordinal, expected| {
+        story.change(step, ordinal, ("claim", expected), json!({"by": step}))
+    };
+    story.decides(plan().route("one", "a").route("two", "b"));
+    let race = [claim(story, "one", 0, None), claim(story, "two", 0, None)];
+    story.later(1).advance(&race);
+    story.later(1).advance(&[Input::Recovered]);
+    // Both are executed again: what is set stays, and is not set twice.
+    let again = [claim(story, "one", 0, None), claim(story, "two", 0, None)];
+    story.later(1).advance(&again);
+    let large = json!("x".repeat(2_000));
+    let note = story.change("two", 1, ("note", None), large);
+    story.later(1).advance(&[note]);
+    story.completes("one", json!({}));
+    story.advance(&[claim(story, "two", 2, Some(1))]);
+    story.fails("two", "transient");
+    story.next_timer();
+    story.advance(&[claim(story, "two", 0, Some(2))]);
+    story.completes("two", json!({}));
+    story.advance(&[story.change("decision-2", 0, ("turn", None), json!(1))]);
     story.decides(plan().end("completed"));
 }
 

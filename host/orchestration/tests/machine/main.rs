@@ -19,6 +19,7 @@ mod properties;
 mod random;
 mod recovery;
 mod replays;
+mod sharing;
 mod story;
 mod time;
 mod views;

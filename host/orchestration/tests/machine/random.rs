@@ -404,6 +404,7 @@ impl Wild {
                     | Event::Unpaused { .. }
                     | Event::Checkpointed { .. }
                     | Event::RunForked { .. }
+                    | Event::SharedSet { .. }
                     | Event::InputRefused { .. }
                     | Event::CallReissued { .. }
                     | Event::DecisionFailed { .. }

@@ -9,13 +9,14 @@ use menagerie_orchestration::decision::{
 };
 use menagerie_orchestration::document::Document;
 use menagerie_orchestration::event::{
-    Answer, CallFacts, CallId, Event, Pins, Recorded, StepResult, TimerId, Trigger,
+    Answer, CallFacts, CallId, Event, Pins, Recorded, SharedOutcome, StepResult, TimerId, Trigger,
 };
 use menagerie_orchestration::failure::Failure;
 use menagerie_orchestration::flow::Flow;
 use menagerie_orchestration::input::{Input, Start, Wish};
 use menagerie_orchestration::run::step::Step;
 use menagerie_orchestration::run::{Run, RunStatus};
+use menagerie_orchestration::shared::SharedChange;
 use menagerie_orchestration::time::Timestamp;
 use menagerie_orchestration::view::{AgentView, View};
 use serde_json::{Value, json};
@@ -321,6 +322,25 @@ impl Story {
         })
     }
 
+    /// A change of what the steps share, as the outstanding call of a step asks for it.
+    pub(crate) fn change(
+        &self,
+        step: &str,
+        ordinal: u32,
+        (key, expected): (&str, Option<u32>),
+        value: Value,
+    ) -> Input {
+        let ids = self.call_ids().into_iter();
+        let mut asking = ids.filter(|id| self.run.call(*id).unwrap().step == step);
+        Input::SharedSet(Box::new(SharedChange {
+            call: asking.next().unwrap(),
+            ordinal,
+            key: key.to_owned(),
+            expected,
+            value: Document::from(value),
+        }))
+    }
+
     pub(crate) fn status(&self) -> RunStatus {
         self.run.status()
     }
@@ -410,6 +430,16 @@ pub(crate) fn line(event: &Event) -> String {
         Event::Unpaused { .. } => "unpaused".to_owned(),
         Event::Checkpointed { id, .. } => id.clone(),
         Event::RunForked { run, .. } => format!("forked as {run}"),
+        Event::SharedSet {
+            id, key, outcome, ..
+        } => match outcome {
+            SharedOutcome::Set { version } => format!("{id} set {key} to version {version}"),
+            SharedOutcome::Conflict { version: None } => format!("{id} found no {key}"),
+            SharedOutcome::Conflict {
+                version: Some(version),
+            } => format!("{id} found version {version} of {key}"),
+            SharedOutcome::Full => format!("{id} found no room for {key}"),
+        },
         Event::InputRefused { reason, .. } => format!("refused: {reason}"),
         Event::RunEnded { status, .. } => format!("run {status:?}").to_lowercase(),
     }

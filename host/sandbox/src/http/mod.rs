@@ -30,10 +30,10 @@ pub use target::Scheme;
 pub(crate) use client::Client;
 
 use crate::bindings::menagerie::plugin::http as wit;
-use crate::call_log::{EffectClass, OnUnknown};
+use crate::call_log::{EffectClass, Interface, OnUnknown};
 use crate::http::client::Exchanged;
 use crate::http::policy::is_safe;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, Token};
 use crate::http::request::Checked;
 use crate::recorder::{HostCall, Made, Permission};
 use crate::state::CallState;
@@ -65,7 +65,12 @@ impl wit::Host for CallState {
         }
         match within_grant(&access.policy, request) {
             Ok(granted) => Ok(self.exchange(access, granted).await?),
-            Err(problem) => Ok(Err(problem.into())),
+            Err(problem) => {
+                if problem.is(Token::Denied) {
+                    self.meters.denied();
+                }
+                Ok(Err(problem.into()))
+            }
         }
     }
 }
@@ -101,6 +106,7 @@ impl CallState {
         let canonical = request.canonical();
         let safe = is_safe(request.method.as_str());
         let call = HostCall {
+            interface: Interface::Http,
             effect,
             read: safe && effect == EffectClass::Idempotent,
             on_unknown,

@@ -60,6 +60,10 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
+    pub(crate) fn is(&self, token: Token) -> bool {
+        self.code == token.word()
+    }
+
     pub(crate) fn new(token: Token, message: impl Into<String>) -> Problem {
         Problem {
             code: token.word().to_owned(),

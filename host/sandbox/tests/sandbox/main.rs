@@ -18,5 +18,6 @@ mod kinds;
 #[path = "../../../../tests/support/outside.rs"]
 mod outside;
 mod refused;
+mod shared;
 mod support;
 mod wasi;
