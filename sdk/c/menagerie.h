@@ -69,6 +69,24 @@ static inline void put_number(buffer_t *to, uint64_t number) {
   put_bytes(to, digits + at, sizeof digits - at);
 }
 
+// Text as a JSON string, with its quotes.
+static inline void put_string(buffer_t *to, text_t text) {
+  static const char digits[] = "0123456789abcdef";
+  put(to, "\"");
+  for (size_t at = 0; at < text.len; at++) {
+    uint8_t c = text.ptr[at];
+    if (c == '"' || c == '\\') put(to, "\\");
+    if (c >= 0x20) {
+      put_bytes(to, &c, 1);
+    } else {
+      put(to, "\\u00");
+      put_bytes(to, &digits[c >> 4], 1);
+      put_bytes(to, &digits[c & 15], 1);
+    }
+  }
+  put(to, "\"");
+}
+
 static inline text_t text_of(const buffer_t *buffer) { return (text_t){buffer->ptr, buffer->len}; }
 
 // --- reading: the host has checked that a document is JSON ---
@@ -126,6 +144,29 @@ static inline bool json_member(text_t json, const char *name, text_t *value) {
     if (at < end && *at == ',') at = json_space(at + 1, end);
   }
   return false;
+}
+
+static inline bool json_is_list(text_t json) {
+  const uint8_t *end = json.ptr + json.len, *at = json_space(json.ptr, end);
+  return at < end && *at == '[';
+}
+
+// The next item of a list, as it is written; `at` begins as NULL. False behind the last, and where there is no list.
+static inline bool json_next(text_t json, const uint8_t **at, text_t *item) {
+  const uint8_t *end = json.ptr + json.len;
+  if (*at == NULL) {
+    if (!json_is_list(json)) return false;
+    *at = json_space(json.ptr, end) + 1;
+  }
+  const uint8_t *from = json_space(*at, end);
+  if (from < end && *from == ',') from = json_space(from + 1, end);
+  if (from >= end || *from == ']') return false;
+  const uint8_t *behind = json_value_end(from, end);
+  const uint8_t *last = behind;
+  while (last > from && (last[-1] == ' ' || last[-1] == '\t' || last[-1] == '\n' || last[-1] == '\r')) last--;
+  *item = (text_t){(uint8_t *)from, (size_t)(last - from)};
+  *at = behind;
+  return true;
 }
 
 static inline uint32_t json_hex(const uint8_t *at) {

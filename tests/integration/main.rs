@@ -25,6 +25,7 @@ mod outside;
 mod outside_calls;
 mod owners;
 mod plugins;
+mod polyglot;
 mod program;
 mod promises;
 mod replay;

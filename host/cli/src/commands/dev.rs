@@ -72,7 +72,7 @@ impl Dev<'_> {
                 return;
             }
             let dir = self.arguments.dir.display().to_string();
-            self.say(json!({"event": "watching", "dir": dir}), || {
+            self.say(&json!({"event": "watching", "dir": dir}), || {
                 format!("watching {dir}; Ctrl-C ends")
             });
             let changed = tokio::select! {
@@ -83,7 +83,7 @@ impl Dev<'_> {
                 .iter()
                 .map(|path| path.display().to_string())
                 .collect();
-            self.say(json!({"event": "changed", "files": names}), || {
+            self.say(&json!({"event": "changed", "files": names}), || {
                 format!("changed: {}", names.join(", "))
             });
         }
@@ -126,7 +126,7 @@ impl Dev<'_> {
         for one in &built {
             let line =
                 json!({"event": "built", "name": one.name, "path": one.path, "digest": one.digest});
-            self.say(line, || format!("built {}", one.path.display()));
+            self.say(&line, || format!("built {}", one.path.display()));
         }
         if self.interrupted.is_cancelled() {
             return Ok(ExitCode::SUCCESS);
@@ -154,7 +154,7 @@ impl Dev<'_> {
         }
     }
 
-    fn say(&self, line: Value, words: impl FnOnce() -> String) {
+    fn say(&self, line: &Value, words: impl FnOnce() -> String) {
         if self.arguments.json {
             println!("{line}");
         } else {
