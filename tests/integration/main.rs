@@ -20,6 +20,7 @@ mod hostile_text;
 mod housekeeping;
 mod languages;
 mod mining;
+mod objects;
 #[path = "../support/outside.rs"]
 mod outside;
 mod outside_calls;

@@ -13,7 +13,8 @@ in several places), some with noise, some of letters by chance. Compared for eac
 - token replay and ETC precision with alpha nets, which have no silent transitions;
 - our inductive net, read back from our PNML, and our BPMN, with which PM4Py finds the log to fit;
 - our XES against the schema, the standard's own where XES_XSD names it;
-- the log as PM4Py reads it out of our XES.gz and our CSV, and its events and cases out of our OCEL in all three forms.
+- the log as PM4Py reads it out of our XES.gz and our CSV, and its events and cases out of our OCEL in all three forms;
+- every tenth time a log of objects, with attributes that change, from our OCEL into PM4Py and from PM4Py's into ours.
 
 Prints a line of counts for each comparison and exits 1 if one differs more than it may.
 """
@@ -160,6 +161,68 @@ def places(net):
     }
 
 
+def made_objects(chance):
+    """An object-centric log of what PM4Py keeps: it has texts and floats, whole seconds in JSON, and a pair once."""
+    first, second = "1970-01-01T00:00:00Z", (lambda: f"2026-03-{chance.randint(1, 28):02}T{chance.randint(0, 23):02}:00:00Z")
+    value = {"string": lambda: chance.choice(["a", "b & c", "<d>", "é"]), "float": lambda: chance.randint(0, 999) / 8}
+    attributes = [{"name": "note", "type": "string"}, {"name": "price", "type": "float"}]
+    objects = []
+    for number in range(chance.randint(1, 6)):
+        kind = chance.choice(["order line", "item"])
+        held = [{"name": one["name"], "time": first, "value": value[one["type"]]()} for one in attributes]
+        if chance.random() < 0.5:
+            held.append({"name": "price", "time": second(), "value": value["float"]()})
+        objects.append({"id": f"o{number}", "type": kind, "attributes": held, "relationships": []})
+    for one in objects:
+        others = chance.sample(objects, chance.randint(0, min(2, len(objects))))
+        one["relationships"] = [{"objectId": other["id"], "qualifier": chance.choice(["has", "is"])} for other in others]
+    events = []
+    for number in range(chance.randint(1, 12)):
+        about = chance.sample(objects, chance.randint(1, min(3, len(objects))))
+        events.append({
+            "id": f"e{number}", "type": chance.choice(["place it", "send"]), "time": second(),
+            "attributes": [{"name": one["name"], "value": value[one["type"]]()} for one in attributes],
+            "relationships": [{"objectId": other["id"], "qualifier": chance.choice(["x", "y"])} for other in about],
+        })
+    types = lambda of: [{"name": name, "attributes": attributes} for name in sorted({one["type"] for one in of})]  # noqa: E731
+    return {"objectTypes": types(objects), "eventTypes": types(events), "objects": objects, "events": events}
+
+
+def moment(text):
+    return pandas.Timestamp(text).tz_convert("UTC").isoformat()
+
+
+def content(log):
+    """What an OCEL in JSON says, whatever its order."""
+    events = {(one["id"], one["type"], moment(one["time"])) for one in log["events"]}
+    valued = {(one["id"], a["name"], a["value"]) for one in log["events"] for a in one.get("attributes", [])}
+    states = {
+        (one["id"], one["type"], a["name"], moment(a["time"]), a["value"])
+        for one in log["objects"] for a in one.get("attributes", [])
+    }
+    related = {
+        (one["id"], about["objectId"], about["qualifier"])
+        for one in log["events"] + log["objects"] for about in one.get("relationships", [])
+    }
+    return events, valued, states, related
+
+
+def content_in_pm4py(ocel):
+    """The same of a log that PM4Py has read."""
+    events = {(e["ocel:eid"], e["ocel:activity"], moment(e["ocel:timestamp"])) for _, e in ocel.events.iterrows()}
+    valued = {(e["ocel:eid"], name, e[name]) for _, e in ocel.events.iterrows() for name in ("note", "price")}
+    states = {
+        (o["ocel:oid"], o["ocel:type"], name, moment("1970-01-01T00:00:00Z"), o[name])
+        for _, o in ocel.objects.iterrows() for name in ("note", "price")
+    }
+    for _, change in ocel.object_changes.iterrows():
+        name = change["ocel:field"]
+        states.add((change["ocel:oid"], change["ocel:type"], name, moment(change["ocel:timestamp"]), change[name]))
+    related = {(r["ocel:eid"], r["ocel:oid"], r["ocel:qualifier"]) for _, r in ocel.relations.iterrows()}
+    related |= {(r["ocel:oid"], r["ocel:oid_2"], r["ocel:qualifier"]) for _, r in ocel.o2o.iterrows()}
+    return events, valued, states, related
+
+
 class Comparison:
     def __init__(self, program, folder):
         self.program, self.folder = program, Path(folder)
@@ -231,6 +294,8 @@ class Comparison:
             flat = pm4py.ocel_flattening(read, "case")
             counts = (len(read.events), flat["case:concept:name"].nunique())
             self.compare(f"our {name.split('.', 1)[1]} read back", seed, counts, (len(log), log["case:concept:name"].nunique()))
+        if seed % 10 == 0:
+            self.objects(seed)
         net = self.folder / "inductive.pnml"
         self.mine("discover", file, "--algorithm", "inductive", "-o", net)
         fitness = pm4py.fitness_alignments(log, *pm4py.read_pnml(str(net)))
@@ -240,6 +305,23 @@ class Comparison:
         converted = pm4py.convert_to_petri_net(pm4py.read_bpmn(str(diagram)))
         fitness = pm4py.fitness_alignments(log, *converted)
         self.compare("our BPMN fits", seed, fitness["percentage_of_fitting_traces"], 100.0)
+
+    def objects(self, seed):
+        made = made_objects(random.Random(seed))
+        file, ours, theirs = self.folder / "made.json", self.folder / "ours", self.folder / "theirs"
+        file.write_text(json.dumps(made))
+        expected = content(made)
+        for ending in (".json", ".xml", ".sqlite"):
+            written, read, back = ours.with_suffix(ending), theirs.with_suffix(ending), self.folder / "back.jsonocel"
+            form = {".json": ".jsonocel", ".xml": ".xmlocel"}.get(ending, ending)
+            self.mine("convert", file, ours.with_suffix(form))
+            ours.with_suffix(form).rename(written)
+            ocel = pm4py.read_ocel2(str(written))
+            self.compare(f"our objects in {ending[1:]}", seed, content_in_pm4py(ocel), expected)
+            read.unlink(missing_ok=True)
+            pm4py.write_ocel2(ocel, str(read))
+            self.mine("convert", read, back)
+            self.compare(f"PM4Py's objects in {ending[1:]}", seed, content(json.loads(back.read_text())), expected)
 
     def conformance(self, seed, log, traces):
         other = frame(traces)

@@ -1,17 +1,24 @@
-//! Object-centric logs, OCEL 2.0: events that belong to several objects at once, as JSON and as XML.
+//! Object-centric logs, OCEL 2.0: events that belong to several objects at once, as JSON and as XML. As SQLite they
+//! are read and written by whoever knows databases, and [`ObjectLog::checked`] makes the same log of each form.
 //!
 //! A log of cases says of an event which one case it belongs to; whoever looks at it from the agent's side counts an event
 //! twice that two runs share. Here an event names all of its objects, once.
 
-use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::{Case, ProcessEvent};
+use crate::document;
 use crate::log::{Builder, Draft, Log, Transition};
-use crate::{document, timestamp};
+
+mod making;
+mod read_xml;
+mod typed;
+mod write_xml;
+
+pub use read_xml::XmlProblem;
+pub use typed::FIRST;
 
 /// An object-centric log, in the form of its JSON.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -119,139 +126,74 @@ pub enum ObjectError {
         /// What there is.
         known: String,
     },
-    /// An event names an object that is not there.
-    #[error("event `{event}` names object `{object}`, which is not there")]
+    /// An event or object names an object that is not there.
+    #[error("{owner} names object `{object}`, which is not there")]
     Dangling {
-        /// The event.
-        event: String,
+        /// The event or object.
+        owner: String,
         /// The object.
         object: String,
     },
     /// A time is none.
-    #[error("event `{event}`: {source}")]
+    #[error("{owner}: {source}")]
     Moment {
-        /// The event.
-        event: String,
+        /// The event or object.
+        owner: String,
         /// What was found.
         source: document::MomentError,
+    },
+    /// Something that may be there once.
+    #[error("found a second {what}, expected one")]
+    Twice {
+        /// What.
+        what: String,
+    },
+    /// An attribute is said to have a type that there is not.
+    #[error("attribute `{attribute}` of `{of}`: found the type `{found}`, expected {expected}")]
+    Kind {
+        /// The attribute.
+        attribute: String,
+        /// The type of events or objects that has it.
+        of: String,
+        /// Its type.
+        found: String,
+        /// The types that there are.
+        expected: &'static str,
+    },
+    /// A value is none of its attribute's type.
+    #[error("{owner}: attribute `{attribute}`: found `{found}`, expected {expected}")]
+    Value {
+        /// The event or object.
+        owner: String,
+        /// The attribute.
+        attribute: String,
+        /// The value.
+        found: String,
+        /// What its type takes.
+        expected: &'static str,
+    },
+    /// The bytes of a file are no text.
+    #[error(transparent)]
+    Bytes(#[from] document::BytesError),
+    /// Something in the XML is wrong. Lines and columns count from 1, columns in characters.
+    #[error("line {line}, column {column}: {problem}")]
+    Xml {
+        /// The line.
+        line: u64,
+        /// The column of the tag that is wrong.
+        column: u64,
+        /// What is wrong.
+        problem: XmlProblem,
     },
 }
 
 impl ObjectLog {
-    /// The log of a host's runs: runs, the agents that work in them, the pipelines that they follow.
-    pub fn of_cases<E>(cases: impl IntoIterator<Item = Case<E>>) -> Self
-    where
-        E: IntoIterator<Item: Borrow<ProcessEvent>>,
-    {
-        let mut making = Making::default();
-        for case in cases {
-            let run = making.object("run", &case.id);
-            let state = Valued {
-                name: "status".to_owned(),
-                time: Some(time(0)),
-                value: case.state.as_str().into(),
-            };
-            making
-                .objects
-                .entry(run.clone())
-                .and_modify(|object| object.attributes.push(state));
-            for event in case.events {
-                let event = event.borrow();
-                let mut about = vec![relationship(&run, "run")];
-                if let Some(agent) = &event.resource {
-                    about.push(relationship(&making.object("agent", agent), "worked on by"));
-                }
-                if let Some(group) = &event.group {
-                    let pipeline = making.object("pipeline", group);
-                    making.belongs(&run, &pipeline, "follows");
-                    about.push(relationship(&pipeline, "pipeline"));
-                }
-                let attributes = [
-                    ("lifecycle", Some(event.lifecycle.as_str().into())),
-                    ("instance", Some(event.instance.clone().into())),
-                    ("attempt", Some(event.attempt.into())),
-                    ("cost", event.cost.as_ref().map(|cost| cost.amount().into())),
-                    (
-                        "currency",
-                        event.cost.as_ref().map(|cost| cost.currency.clone().into()),
-                    ),
-                    ("tokens", event.tokens.map(Into::into)),
-                    ("fuel", event.fuel.map(Into::into)),
-                ];
-                making.event(
-                    &event.event_id,
-                    &event.activity,
-                    event.at_ms,
-                    &attributes,
-                    about,
-                );
-            }
-        }
-        making.finish()
-    }
-
-    /// A log of cases as it is: cases, and the resources that work in them. Events without a time are left out, since an
-    /// object-centric event has one.
-    #[must_use]
-    pub fn of_log(log: &Log) -> Self {
-        let mut making = Making::default();
-        let text = |name| log.names().text(name);
-        let mut number = 0_u64;
-        for case in log.cases() {
-            let id = making.object("case", text(case.id));
-            for event in log.events_of(case) {
-                let Some(at) = event.at else {
-                    continue;
-                };
-                number += 1;
-                let mut about = vec![relationship(&id, "case")];
-                if let Some(resource) = event.resource {
-                    about.push(relationship(
-                        &making.object("resource", text(resource)),
-                        "worked on by",
-                    ));
-                }
-                let lifecycle = match event.transition {
-                    Transition::Standard(lifecycle) => Some(lifecycle.as_str().into()),
-                    Transition::Absent | Transition::Other => None,
-                };
-                let attributes = [("lifecycle", lifecycle)];
-                making.event(
-                    &format!("e{number}"),
-                    text(event.activity),
-                    at.div_euclid(1000),
-                    &attributes,
-                    about,
-                );
-            }
-        }
-        making.finish()
-    }
-
     /// Reads OCEL 2.0 in JSON.
     ///
     /// # Errors
-    /// When the text is none, or an event names what is not there.
+    /// When the text is none, or as [`checked`](Self::checked).
     pub fn from_json(text: &str) -> Result<Self, ObjectError> {
-        let log: Self = serde_json::from_str(text)?;
-        let known: BTreeSet<&str> = log
-            .objects
-            .iter()
-            .map(|object| object.id.as_str())
-            .collect();
-        for event in &log.events {
-            let missing = event
-                .relationships
-                .iter()
-                .find(|about| !known.contains(about.object_id.as_str()));
-            if let Some(missing) = missing {
-                return Err(ObjectError::Dangling {
-                    event: event.id.clone(),
-                    object: missing.object_id.clone(),
-                });
-            }
-        }
-        Ok(log)
+        serde_json::from_str::<Self>(text)?.checked()
     }
 
     /// The log as the objects of one type see it: each is a case, with every event that is about it. An event that is
@@ -278,7 +220,7 @@ impl ObjectLog {
         }
         for event in &self.events {
             let at = document::moment(&event.time).map_err(|source| ObjectError::Moment {
-                event: event.id.clone(),
+                owner: format!("event `{}`", event.id),
                 source,
             })?;
             let text = |name: &str| {
@@ -315,207 +257,9 @@ impl ObjectLog {
     pub fn write_json<W: Write>(&self, sink: W) -> io::Result<()> {
         serde_json::to_writer(sink, self).map_err(io::Error::from)
     }
-
-    /// Writes OCEL 2.0 in XML.
-    ///
-    /// # Errors
-    /// When the sink fails.
-    pub fn write_xml<W: Write>(&self, mut sink: W) -> io::Result<()> {
-        writeln!(sink, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<log>")?;
-        for (many, one, types) in [
-            ("object-types", "object-type", &self.object_types),
-            ("event-types", "event-type", &self.event_types),
-        ] {
-            writeln!(sink, "  <{many}>")?;
-            for kind in types {
-                writeln!(
-                    sink,
-                    "    <{one} name=\"{}\"><attributes>",
-                    escaped(&kind.name)
-                )?;
-                for attribute in &kind.attributes {
-                    writeln!(
-                        sink,
-                        "      <attribute name=\"{}\" type=\"{}\"/>",
-                        escaped(&attribute.name),
-                        escaped(&attribute.kind)
-                    )?;
-                }
-                writeln!(sink, "    </attributes></{one}>")?;
-            }
-            writeln!(sink, "  </{many}>")?;
-        }
-        writeln!(sink, "  <objects>")?;
-        for object in &self.objects {
-            writeln!(
-                sink,
-                "    <object id=\"{}\" type=\"{}\">",
-                escaped(&object.id),
-                escaped(&object.kind)
-            )?;
-            write_parts(&mut sink, &object.attributes, &object.relationships)?;
-            writeln!(sink, "    </object>")?;
-        }
-        writeln!(sink, "  </objects>\n  <events>")?;
-        for event in &self.events {
-            writeln!(
-                sink,
-                "    <event id=\"{}\" type=\"{}\" time=\"{}\">",
-                escaped(&event.id),
-                escaped(&event.kind),
-                event.time
-            )?;
-            write_parts(&mut sink, &event.attributes, &event.relationships)?;
-            writeln!(sink, "    </event>")?;
-        }
-        writeln!(sink, "  </events>\n</log>")?;
-        sink.flush()
-    }
 }
 
-fn write_parts<W: Write>(
-    sink: &mut W,
-    attributes: &[Valued],
-    relationships: &[Relationship],
-) -> io::Result<()> {
-    write!(sink, "      <attributes>")?;
-    for attribute in attributes {
-        let time = attribute
-            .time
-            .as_ref()
-            .map(|time| format!(" time=\"{time}\""))
-            .unwrap_or_default();
-        let value = match &attribute.value {
-            serde_json::Value::String(text) => escaped(text),
-            other => escaped(&other.to_string()),
-        };
-        write!(
-            sink,
-            "<attribute name=\"{}\"{time}>{value}</attribute>",
-            escaped(&attribute.name)
-        )?;
-    }
-    write!(sink, "</attributes>\n      <objects>")?;
-    for about in relationships {
-        write!(
-            sink,
-            "<relationship object-id=\"{}\" qualifier=\"{}\"/>",
-            escaped(&about.object_id),
-            escaped(&about.qualifier)
-        )?;
-    }
-    writeln!(sink, "</objects>")
-}
-
-/// As in pictures: whatever XML cannot hold is replaced.
-fn escaped(text: &str) -> String {
-    crate::picture::escaped(text)
-}
-
-fn time(at_ms: i64) -> String {
-    let held = at_ms.clamp(timestamp::EARLIEST_MS, timestamp::LATEST_MS);
-    timestamp::format(held).unwrap_or_default()
-}
-
-fn relationship(object: &str, qualifier: &str) -> Relationship {
-    Relationship {
-        object_id: object.to_owned(),
-        qualifier: qualifier.to_owned(),
-    }
-}
-
-/// A log that is being made.
-#[derive(Debug, Default)]
-struct Making {
-    objects: BTreeMap<String, Object>,
-    events: Vec<(i64, ObjectEvent)>,
-    event_types: BTreeMap<String, BTreeSet<AttributeOf>>,
-    object_types: BTreeMap<String, BTreeSet<AttributeOf>>,
-}
-
-impl Making {
-    /// The id of an object; ids of different types are different, whatever the objects are called.
-    fn object(&mut self, kind: &str, name: &str) -> String {
-        let id = format!("{kind}:{name}");
-        self.object_types.entry(kind.to_owned()).or_default();
-        self.objects.entry(id.clone()).or_insert_with(|| Object {
-            id: id.clone(),
-            kind: kind.to_owned(),
-            ..Object::default()
-        });
-        id
-    }
-
-    fn belongs(&mut self, object: &str, to: &str, qualifier: &str) {
-        let about = relationship(to, qualifier);
-        if let Some(object) = self.objects.get_mut(object)
-            && !object.relationships.contains(&about)
-        {
-            object.relationships.push(about);
-        }
-    }
-
-    fn event(
-        &mut self,
-        id: &str,
-        activity: &str,
-        at_ms: i64,
-        attributes: &[(&str, Option<serde_json::Value>)],
-        relationships: Vec<Relationship>,
-    ) {
-        let known = self.event_types.entry(activity.to_owned()).or_default();
-        let mut valued = Vec::new();
-        for (name, value) in attributes {
-            if let Some(value) = value {
-                known.insert(AttributeOf {
-                    name: (*name).to_owned(),
-                    kind: kind_of(value).to_owned(),
-                });
-                valued.push(Valued {
-                    name: (*name).to_owned(),
-                    time: None,
-                    value: value.clone(),
-                });
-            }
-        }
-        let event = ObjectEvent {
-            id: id.to_owned(),
-            kind: activity.to_owned(),
-            time: time(at_ms),
-            attributes: valued,
-            relationships,
-        };
-        self.events.push((at_ms, event));
-    }
-
-    fn finish(mut self) -> ObjectLog {
-        for object in self.objects.values() {
-            let known = self.object_types.entry(object.kind.clone()).or_default();
-            for attribute in &object.attributes {
-                let kind = kind_of(&attribute.value).to_owned();
-                known.insert(AttributeOf {
-                    name: attribute.name.clone(),
-                    kind,
-                });
-            }
-        }
-        let types = |types: BTreeMap<String, BTreeSet<AttributeOf>>| {
-            let one = |(name, attributes): (String, BTreeSet<AttributeOf>)| TypeOf {
-                name,
-                attributes: attributes.into_iter().collect(),
-            };
-            types.into_iter().map(one).collect()
-        };
-        self.events.sort_by_key(|(at, _)| *at);
-        ObjectLog {
-            object_types: types(self.object_types),
-            event_types: types(self.event_types),
-            objects: self.objects.into_values().collect(),
-            events: self.events.into_iter().map(|(_, event)| event).collect(),
-        }
-    }
-}
-
+/// The type that a value has by itself.
 fn kind_of(value: &serde_json::Value) -> &'static str {
     match value {
         serde_json::Value::Bool(_) => "boolean",

@@ -89,6 +89,8 @@ impl Recent {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+
     use proptest::prelude::*;
 
     use super::{Recent, WINDOW};

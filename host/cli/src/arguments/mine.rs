@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 /// `menagerie mine`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "LOG is a file: XES, plain or gzip, or CSV with a header; from PM4Py, ProM, or anybody. Without one, the runs of the store are mined."
+    after_help = "LOG is a file: XES, plain or gzip, CSV with a header, or OCEL 2.0 as JSON, XML or SQLite; from PM4Py, ProM, or anybody. Without one, the runs of the store are mined."
 )]
 pub(crate) struct MineArguments {
     #[command(subcommand)]

@@ -19,14 +19,14 @@ pub enum FieldError {
 
 /// The attributes of a tag, `key` and `value` apart from the others.
 #[derive(Debug, Default)]
-pub(super) struct Fields<'tag> {
+pub(crate) struct Fields<'tag> {
     pub(super) key: Option<Cow<'tag, str>>,
     pub(super) value: Option<Cow<'tag, str>>,
     pub(super) others: Vec<(&'tag str, Cow<'tag, str>)>,
 }
 
 impl<'tag> Fields<'tag> {
-    pub(super) fn of(tag: &'tag BytesStart<'_>) -> Result<Self, FieldError> {
+    pub(crate) fn of(tag: &'tag BytesStart<'_>) -> Result<Self, FieldError> {
         let raw = tag.attributes_raw();
         if let Some((key, value)) = usual(raw) {
             return Ok(Self {
@@ -56,7 +56,7 @@ impl<'tag> Fields<'tag> {
         Ok(fields)
     }
 
-    pub(super) fn other(&self, name: &str) -> Option<&str> {
+    pub(crate) fn other(&self, name: &str) -> Option<&str> {
         let found = self.others.iter().find(|(other, _)| *other == name);
         found.map(|(_, value)| &**value)
     }

@@ -10,10 +10,10 @@ use crate::log::{Moment, Name, Names};
 
 mod bytes;
 mod columns;
-mod fields;
+pub(crate) mod fields;
 mod log;
 pub(crate) mod moment;
-mod read;
+pub(crate) mod read;
 mod table;
 mod write;
 

@@ -115,7 +115,8 @@ fn line_of(text: &str, offset: usize) -> u64 {
     before.iter().filter(|byte| **byte == b'\n').count() as u64 + 1
 }
 
-fn place(text: &str, offset: usize) -> (u64, u64) {
+/// The line and column of a byte, both from 1.
+pub(crate) fn place(text: &str, offset: usize) -> (u64, u64) {
     let mut offset = offset.min(text.len());
     while !text.is_char_boundary(offset) {
         offset -= 1;

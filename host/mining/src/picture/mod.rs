@@ -7,8 +7,6 @@ mod models;
 mod order;
 mod svg;
 
-pub(crate) use svg::escaped;
-
 pub use charts::{Since, dotted_chart, gantt};
 pub use map::{Show, process_map};
 pub use models::{petri_net, process_tree};

@@ -184,7 +184,7 @@ impl Svg {
 }
 
 /// A text as XML takes it; what XML cannot hold, and what would turn text round, becomes a picture of itself.
-pub(crate) fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {

@@ -40,6 +40,8 @@ struct Written {
     objects: usize,
     events: usize,
     left_out: u64,
+    /// Characters that XML cannot hold.
+    replaced: u64,
 }
 
 pub(super) async fn convert(
@@ -79,7 +81,11 @@ pub(super) async fn convert(
         objects,
         events,
         left_out,
+        replaced,
     } = written;
+    if replaced > 0 {
+        eprintln!("{replaced} characters that XML cannot hold are shown by others");
+    }
     let (what, count) = if objects > 0 {
         ("objects", objects)
     } else {
@@ -139,8 +145,8 @@ impl Content {
                 .map_err(|error| Failure::host("the log cannot be read back", error))?;
             return Ok(Self::Document(document, log));
         }
-        if source::is_object_log(input) {
-            let objects = source::object_log(input)?;
+        if let Some(form) = source::object_form(input) {
+            let objects = source::object_log(input, form)?;
             // From objects to objects nothing is looked at from one side: all of it is written.
             let log = if of_objects {
                 Log::default()
@@ -161,6 +167,7 @@ impl Content {
             objects: 0,
             events: log.events().len(),
             left_out: 0,
+            replaced: 0,
         };
         match self {
             Self::Document(document, _) => written.events = document.events(),
@@ -188,7 +195,9 @@ impl Content {
             }
             Kind::Csv => written.left_out = write_csv(&mut sink, &self.document())?,
             Kind::OcelJson => self.objects().write_json(&mut sink)?,
-            Kind::OcelXml => self.objects().write_xml(&mut sink)?,
+            Kind::OcelXml => {
+                written.replaced = self.objects().write_xml(&mut sink)?;
+            }
             Kind::OcelSqlite => {}
         }
         sink.flush()?;

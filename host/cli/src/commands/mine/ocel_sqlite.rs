@@ -1,11 +1,13 @@
 //! An object-centric log as a SQLite database, as OCEL 2.0 has it: a table for each type beside those of all.
 
 use menagerie_journal::tables::{Field, Table};
-use menagerie_mining::objects::{ObjectLog, Relationship, TypeOf, Valued};
+use menagerie_mining::document::moment;
+use menagerie_mining::objects::{FIRST, Object, ObjectLog, Relationship, TypeOf, Valued};
 use serde_json::Value;
 
-/// From when on objects have what they have.
-const FIRST: &str = "1970-01-01T00:00:00.000+00:00";
+mod read;
+
+pub(super) use read::read;
 
 /// The tables of a log.
 pub(super) fn tables(log: &ObjectLog) -> Vec<Table> {
@@ -52,18 +54,37 @@ pub(super) fn tables(log: &ObjectLog) -> Vec<Table> {
         let mut table = of_type("object", place, kind);
         table
             .columns
-            .push(("ocel_changed_field".to_owned(), "TEXT"));
-        table.rows = objects
-            .map(|object| {
-                let mut row = row(kind, &object.id, FIRST, &object.attributes);
-                // Nothing changes after the first time.
-                row.push(Field::Null);
-                row
-            })
-            .collect();
+            .push(("ocel_changed_field".to_owned(), "TEXT".into()));
+        table.rows = objects.flat_map(|object| states(kind, object)).collect();
         tables.push(table);
     }
     tables
+}
+
+/// The rows of an object: what it has from the beginning, and one for each change.
+fn states(kind: &TypeOf, object: &Object) -> Vec<Vec<Field>> {
+    let mut first: Vec<Valued> = Vec::new();
+    let mut changes: Vec<&Valued> = Vec::new();
+    for attribute in &object.attributes {
+        let time = attribute.time.as_deref().unwrap_or(FIRST);
+        let from_the_beginning = moment(time).is_ok_and(|at| at == 0);
+        if from_the_beginning && first.iter().all(|known| known.name != attribute.name) {
+            first.push(attribute.clone());
+        } else {
+            changes.push(attribute);
+        }
+    }
+    let time = first.iter().find_map(|one| one.time.as_deref());
+    let mut row_of_first = row(kind, &object.id, time.unwrap_or(FIRST), &first);
+    row_of_first.push(Field::Null);
+    let mut rows = vec![row_of_first];
+    for change in changes {
+        let time = change.time.as_deref().unwrap_or(FIRST);
+        let mut row = row(kind, &object.id, time, std::slice::from_ref(change));
+        row.push(text(&change.name));
+        rows.push(row);
+    }
+    rows
 }
 
 fn text(text: &str) -> Field {
@@ -75,7 +96,7 @@ fn texts<'a>(name: &str, columns: &[&str], rows: impl Iterator<Item = Vec<&'a St
         name: name.to_owned(),
         columns: columns
             .iter()
-            .map(|column| ((*column).to_owned(), "TEXT"))
+            .map(|column| ((*column).to_owned(), "TEXT".into()))
             .collect(),
         rows: rows
             .map(|row| row.into_iter().map(|field| text(field)).collect())
@@ -117,13 +138,14 @@ fn of_type(of: &str, place: usize, kind: &TypeOf) -> Table {
             "integer" => "INTEGER",
             "float" => "REAL",
             "boolean" => "BOOLEAN",
+            "time" => "TIMESTAMP",
             _ => "TEXT",
         };
-        (attribute.name.clone(), sort)
+        (attribute.name.clone(), sort.into())
     });
     let fixed = [
-        ("ocel_id".to_owned(), "TEXT"),
-        ("ocel_time".to_owned(), "TIMESTAMP"),
+        ("ocel_id".to_owned(), "TEXT".into()),
+        ("ocel_time".to_owned(), "TIMESTAMP".into()),
     ];
     Table {
         name: format!("{of}_T{place}"),

@@ -1,5 +1,6 @@
 //! Where a log comes from: a file of any kind that is read, or the runs of the store.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use menagerie_mining::document::{Columns, Document, document_of_csv, read_xes};
@@ -7,9 +8,10 @@ use menagerie_mining::log::{Log, Occurrences, Selection, Variants};
 use menagerie_mining::objects::ObjectLog;
 use menagerie_mining::{Case, ProcessEvent};
 
+use super::ocel_sqlite;
 use crate::arguments::mine::{LifecycleChoice, ReadingArguments, SelectionArguments};
 use crate::commands::{export, open};
-use crate::failure::Failure;
+use crate::failure::{Failure, chain};
 use crate::mining_events::{CALL, PluginNames};
 use crate::settings::Settings;
 use crate::terminal::text::safe_line;
@@ -41,8 +43,8 @@ impl Source {
     }
 
     pub(super) fn of_file(path: &Path, reading: &ReadingArguments) -> Result<Self, Failure> {
-        if is_object_log(path) {
-            return Self::of_objects(path, reading);
+        if let Some(form) = object_form(path) {
+            return Self::of_objects(path, form, reading);
         }
         let document = document(path, reading, reading.strict)?;
         let log = document.log(&reading.activity_key);
@@ -63,8 +65,12 @@ impl Source {
     }
 
     /// An object-centric log as the objects of one type see it.
-    fn of_objects(path: &Path, reading: &ReadingArguments) -> Result<Self, Failure> {
-        let log = object_log(path)?;
+    fn of_objects(
+        path: &Path,
+        form: ObjectForm,
+        reading: &ReadingArguments,
+    ) -> Result<Self, Failure> {
+        let log = object_log(path, form)?;
         let in_file = |problem: &dyn std::fmt::Display| {
             Failure::usage(format!("{}: {problem}", path.display()))
         };
@@ -150,23 +156,77 @@ pub(super) fn is_wanted(event: &ProcessEvent, reading: &ReadingArguments) -> boo
     (reading.decisions || !is_decision) && (reading.calls || !is_call)
 }
 
-/// Whether a file is an object-centric log in JSON by its name.
-pub(super) fn is_object_log(path: &Path) -> bool {
+/// The forms of object-centric logs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ObjectForm {
+    Json,
+    Xml,
+    Sqlite,
+}
+
+/// What every SQLite database begins with.
+const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
+/// How much of a file is looked at to tell what it is.
+const HEAD: u64 = 1 << 16;
+
+/// Whether a file is an object-centric log, and in which form: by its name, and where names say too little by what it
+/// begins with.
+pub(super) fn object_form(path: &Path) -> Option<ObjectForm> {
     let name = path
         .file_name()
         .unwrap_or_default()
         .to_string_lossy()
         .to_lowercase();
-    name.ends_with(".jsonocel") || name.ends_with(".ocel.json")
+    let endings = [
+        (".jsonocel", ObjectForm::Json),
+        (".ocel.json", ObjectForm::Json),
+        (".xmlocel", ObjectForm::Xml),
+        (".ocel.xml", ObjectForm::Xml),
+        (".xmlocel.gz", ObjectForm::Xml),
+        (".ocel.xml.gz", ObjectForm::Xml),
+        (".sqlite", ObjectForm::Sqlite),
+    ];
+    if let Some((_, form)) = endings.iter().find(|(ending, _)| name.ends_with(ending)) {
+        return Some(*form);
+    }
+    let mut head = Vec::new();
+    std::fs::File::open(path)
+        .ok()?
+        .take(HEAD)
+        .read_to_end(&mut head)
+        .ok()?;
+    let has = |part: &[u8]| head.windows(part.len()).any(|window| window == part);
+    if head.starts_with(SQLITE_MAGIC) {
+        Some(ObjectForm::Sqlite)
+    } else if name.ends_with(".json") {
+        Some(ObjectForm::Json)
+    } else if name.ends_with(".xml") && (has(b"<object-types") || has(b"<event-types")) {
+        Some(ObjectForm::Xml)
+    } else {
+        None
+    }
 }
 
 /// The object-centric log of a file.
-pub(super) fn object_log(path: &Path) -> Result<ObjectLog, Failure> {
+pub(super) fn object_log(path: &Path, form: ObjectForm) -> Result<ObjectLog, Failure> {
     let in_file =
         |problem: &dyn std::fmt::Display| Failure::usage(format!("{}: {problem}", path.display()));
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| in_file(&format!("cannot be read: {error}")))?;
-    ObjectLog::from_json(&text).map_err(|error| in_file(&error))
+    let unreadable = |error: std::io::Error| in_file(&format!("cannot be read: {error}"));
+    match form {
+        ObjectForm::Json => {
+            let text = std::fs::read_to_string(path).map_err(unreadable)?;
+            ObjectLog::from_json(&text).map_err(|error| in_file(&error))
+        }
+        ObjectForm::Xml => {
+            let bytes = std::fs::read(path).map_err(unreadable)?;
+            ObjectLog::from_xml(&bytes).map_err(|error| in_file(&error))
+        }
+        ObjectForm::Sqlite => {
+            // SQLite itself says only that it cannot.
+            std::fs::File::open(path).map_err(unreadable)?;
+            ocel_sqlite::read(path).map_err(|error| in_file(&chain(error.as_ref())))
+        }
+    }
 }
 
 /// The document of a file; what is unusual in it is told.
