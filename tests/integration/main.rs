@@ -19,6 +19,7 @@ mod histories;
 mod hostile_text;
 mod housekeeping;
 mod languages;
+mod migrations;
 mod mining;
 mod objects;
 #[path = "../support/outside.rs"]

@@ -16,9 +16,14 @@ fn guest(name: &str) -> Vec<u8> {
     std::fs::read(guests().join(format!("{name}.wasm"))).unwrap()
 }
 
-/// The echo, saying of itself that it has this version. Five characters, as its own has.
+/// The echo, saying of itself that it has this version.
 fn echo(version: &str) -> Vec<u8> {
-    let mut bytes = guest("echo");
+    guest_saying("echo", version)
+}
+
+/// A guest, saying of itself that it has this version. Five characters, as its own has.
+pub(crate) fn guest_saying(name: &str, version: &str) -> Vec<u8> {
+    let mut bytes = guest(name);
     let find = |from: usize, text: &[u8]| {
         let found = bytes[from..].windows(text.len()).position(|at| at == text);
         from + found.expect("a manifest with a version") + text.len()
@@ -49,6 +54,15 @@ fn add(place: &Place, path: &Path, more: &[&str]) -> Ended {
         .chain(more.iter().copied())
         .collect();
     plugins(place, &arguments)
+}
+
+/// Makes a component the live version of a name: its digest.
+pub(crate) fn add_as(place: &Place, name: &str, bytes: &[u8]) -> String {
+    let path = file(place, "next.wasm", bytes).display().to_string();
+    let told = plugins(place, &["add", &path, "--name", name])
+        .expect(0)
+        .json();
+    told["digest"].as_str().unwrap().to_owned()
 }
 
 fn added(place: &Place, version: &str) -> String {

@@ -22,6 +22,11 @@ macro_rules! pass_on {
             self.inner.fork(run, fork, batch)
         }
     };
+    (@ pin) => {
+        fn pin(&self, run: &menagerie_journal::RunKey, pins: Vec<menagerie_journal::Pin>) -> futures_util::future::BoxFuture<'_, Result<(), menagerie_journal::CommitError>> {
+            self.inner.pin(run, pins)
+        }
+    };
     (@ checkpoints) => {
         fn checkpoints(&self, run: &menagerie_journal::RunKey) -> futures_util::future::BoxFuture<'_, Result<Vec<menagerie_journal::Checkpoint>, menagerie_journal::Error>> {
             self.inner.checkpoints(run)

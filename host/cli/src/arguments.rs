@@ -95,7 +95,7 @@ pub(crate) enum Command {
     Unpause(UnpauseArguments),
     /// Answer a step that waits for a decision, and go on
     Answer(AnswerArguments),
-    /// List the runs of the store
+    /// List the runs of the store, or let one go on with another version of a plugin
     Runs(RunsArguments),
     /// Show a run: steps, decisions, fuel, times, errors
     Show(ShowArguments),
@@ -147,7 +147,10 @@ impl Command {
             Self::Unpause(unpause) => unpause.json,
             Self::Cancel(cancel) => cancel.json,
             Self::Answer(answer) => answer.json,
-            Self::Runs(runs) => runs.json,
+            Self::Runs(runs) => match &runs.command {
+                Some(RunsArgument::Migrate(migrate)) => migrate.json,
+                None => runs.json,
+            },
             Self::Show(show) => show.json,
             Self::Checkpoint(checkpoint) => checkpoint.json,
             Self::Checkpoints(checkpoints) => checkpoints.json,
@@ -356,7 +359,10 @@ const STATUSES: [&str; 9] = [
 ];
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct RunsArguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<RunsArgument>,
     /// Only runs of this status
     #[arg(long, value_parser = STATUSES)]
     pub(crate) status: Option<String>,
@@ -367,6 +373,29 @@ pub(crate) struct RunsArguments {
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
     /// Print a JSON list
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What can be done with runs beside listing them.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsArgument {
+    /// Let an unfinished run go on with another version of a plugin, if that holds in what is recorded
+    Migrate(MigrateArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct MigrateArguments {
+    /// The run's id, or `last`
+    pub(crate) run: String,
+    /// A role, an agent's or aggregator's name, or a plugin's name, and a version in the registry or a
+    /// digest
+    #[arg(required = true, value_name = "NAME=name@version|NAME=DIGEST")]
+    pub(crate) versions: Vec<String>,
+    /// How alike the versions must be; `decision` for strategies and `schema` for others when left out
+    #[arg(long, value_enum)]
+    pub(crate) level: Option<ReplayLevel>,
+    /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,
 }

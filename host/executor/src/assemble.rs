@@ -25,6 +25,15 @@ pub trait PluginFinder {
     /// # Errors
     /// A sentence that says where it was looked for, and what to do.
     fn find(&self, source: &PluginSource) -> Result<Arc<[u8]>, String>;
+
+    /// The same for one use of it, where uses of one source may differ.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    fn find_for(&self, role: &str, source: &PluginSource) -> Result<Arc<[u8]>, String> {
+        let _ = role;
+        self.find(source)
+    }
 }
 
 /// Why a flow cannot be run here.
@@ -131,6 +140,9 @@ pub struct Assembled {
     pub entitlements: Entitlements,
     /// The engine's fingerprint.
     pub engine: String,
+    /// What the strategy is told of the agents' skills: those of the versions that the run began with,
+    /// so that its views stay the same when it is migrated.
+    pub(crate) skills: Skills,
 }
 
 /// Every use of a plugin in a flow: its role, what kind it must be, and the use.
@@ -167,7 +179,9 @@ pub fn assemble(
         });
     }
     for (role, kind, uses) in uses(&flow) {
-        let found = finder.find(&uses.plugin).map_err(AssembleProblem::NotFound);
+        let found = finder
+            .find_for(&role, &uses.plugin)
+            .map_err(AssembleProblem::NotFound);
         let found = found.and_then(|bytes| {
             check_outside(uses, &entitlements)?;
             part(catalogue, kind, uses, bytes).map_err(|problem| with_line(&role, problem))
@@ -184,6 +198,7 @@ pub fn assemble(
     }
     let limits = narrowed(&flow.limits, &entitlements);
     Ok(Assembled {
+        skills: skills_of(&parts),
         flow,
         text,
         parts,
@@ -369,11 +384,7 @@ impl Assembled {
 
     /// The skills of the agents' plugins.
     pub(crate) fn skills(&self) -> Skills {
-        let skills = |(role, part): (&String, &Part)| {
-            let name = role.strip_prefix("agent:")?;
-            Some((name.to_owned(), part.plugin.manifest().skills.clone()))
-        };
-        self.parts.iter().filter_map(skills).collect()
+        self.skills.clone()
     }
 
     /// Names this flow and an input together: a run's id stands for one such pair.
@@ -386,6 +397,14 @@ impl Assembled {
         );
         Digest::of(both.as_bytes())
     }
+}
+
+fn skills_of(parts: &BTreeMap<String, Part>) -> Skills {
+    let skills = |(role, part): (&String, &Part)| {
+        let name = role.strip_prefix("agent:")?;
+        Some((name.to_owned(), part.plugin.manifest().skills.clone()))
+    };
+    parts.iter().filter_map(skills).collect()
 }
 
 /// A licence as a run's first event names it: tier, holder and figures.
@@ -409,6 +428,11 @@ pub(crate) const FLOW_PIN: &str = "flow";
 pub(crate) const ENTITLEMENTS_PIN: &str = "entitlements";
 /// The beginning of a plugin's pin; its role follows.
 pub(crate) const PLUGIN_PIN: &str = "plugin:";
+
+/// The pin of a version that a run may be migrated to. What it began with stays pinned by role alone.
+pub(crate) fn migrated_pin(role: &str, digest: &str) -> String {
+    format!("{PLUGIN_PIN}{role}@{digest}")
+}
 
 fn pin(name: &str, bytes: &[u8]) -> Pin {
     Pin {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use menagerie_journal::{Batch, Claim, InboxEntry, Journal, RunKey, Status};
 use menagerie_orchestration::command::Call;
-use menagerie_orchestration::event::{CallId, Recorded, TimerId};
+use menagerie_orchestration::event::{CallId, Event, Recorded, TimerId};
 use menagerie_orchestration::input::{Input, Wish};
 use menagerie_orchestration::run::{Run, RunStatus};
 use menagerie_orchestration::time::Timestamp;
@@ -160,6 +160,7 @@ impl Driver {
             let (namespace, flow) = (&self.key.namespace, &self.run.flow().name);
             self.figures = Some(self.around.figures.of(journal, namespace, flow).await);
         }
+        self.follow_migration();
         self.take_in(&first, Vec::new()).await?;
         loop {
             self.look_into_inbox().await?;
@@ -270,7 +271,18 @@ impl Driver {
         if !recorded.is_empty() {
             self.watcher.committed(&self.run, &recorded);
         }
+        let migrated = |made: &Recorded| matches!(made.event, Event::Migrated { .. });
+        if recorded.iter().any(migrated) {
+            self.follow_migration();
+        }
         Ok(recorded)
+    }
+
+    /// What is called from now on is what the run stays on by now. Calls under way keep their guests.
+    fn follow_migration(&mut self) {
+        if let Some(guests) = self.guests.migrated(&self.run.pins().plugins) {
+            self.guests = guests;
+        }
     }
 
     /// Makes a batch and a change of status durable, if there is anything in them.

@@ -1,6 +1,7 @@
 //! The port through which the executor makes guest calls: the sandbox, or a fake in a test.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use menagerie_orchestration::command::Call;
@@ -31,6 +32,12 @@ pub trait Guests: Send + Sync {
     /// Whether the strategy asks how agents have fared in other runs: otherwise nobody looks.
     fn reads_figures(&self) -> bool {
         false
+    }
+    /// The guests of the same run with these versions of its plugins, by role; nothing when they are the
+    /// ones that are called already.
+    fn migrated(&self, plugins: &BTreeMap<String, String>) -> Option<Arc<dyn Guests>> {
+        let _ = plugins;
+        None
     }
     /// The digest of the component that the run stays on for this role.
     fn digest(&self, role: &str) -> String;

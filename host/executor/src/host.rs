@@ -108,9 +108,9 @@ impl Host {
         watcher: Arc<dyn Watcher>,
     ) -> impl Fn(u64, &Claim) -> Arc<dyn Guests> {
         move |seed, claim| {
-            let engine = catalogue.engine().clone();
             let (claim, watcher) = (claim.clone(), watcher.clone());
-            let guests = WasmGuests::new(engine, assembled, seed, &self.around, claim, watcher);
+            let catalogue = catalogue.clone();
+            let guests = WasmGuests::new(catalogue, assembled, seed, &self.around, claim, watcher);
             Arc::new(guests)
         }
     }

@@ -20,6 +20,7 @@ mod history;
 mod host;
 mod library;
 mod mailroom;
+mod migrating;
 mod pinned;
 mod refused;
 mod registry;
@@ -46,6 +47,7 @@ pub use guests::{GuestAnswer, GuestReply, GuestUse, Guests};
 pub use held::HeldSlot;
 pub use host::{Began, BeginRun, Detached, Host, HostParts, TakeFrom};
 pub use library::Library;
+pub use migrating::{MigrateError, Migration};
 pub use registry::{
     Candidate, Contents, Entry, More, Registry, RegistryError, Revocation, Version, Wants,
 };

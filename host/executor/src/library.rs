@@ -1,5 +1,6 @@
 //! Flows with their plugins, loaded once for all runs that stay on the same bytes.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use menagerie_journal::{Digest, Journal, RunKey};
@@ -14,8 +15,8 @@ use crate::pinned::Pinned;
 /// time does not keep those from their work that are compiled already.
 const LOADED_AT_ONCE: usize = 4;
 
-/// What runs stay on, by their pins' names and digests.
-type Pins = Vec<(String, Digest)>;
+/// What runs stay on, by their pins' names and digests, and the versions they were migrated to.
+type Pins = (Vec<(String, Digest)>, BTreeMap<String, String>);
 type Cell = Arc<OnceCell<Arc<Assembled>>>;
 
 /// Loads what runs stay on, and keeps what was used last.
@@ -53,11 +54,15 @@ impl Library {
         key: &RunKey,
     ) -> Result<Arc<Assembled>, ExecutorError> {
         let pinned = Pinned::of(journal, key).await?;
-        let cell = self.cell(pinned.identity());
+        let migrated = pinned.migrated().await?;
+        let cell = self.cell((pinned.identity(), migrated.clone()));
         let load = async {
             // The semaphore is never closed.
             let _turn = self.loading.acquire().await;
-            pinned.assembled(&self.catalogue).await.map(Arc::new)
+            pinned
+                .assembled(&self.catalogue, &migrated)
+                .await
+                .map(Arc::new)
         };
         let assembled = cell.get_or_try_init(|| load).await?;
         // What is on the shelf was good when it was put there.

@@ -1,7 +1,7 @@
 //! The real guests: components in the sandbox.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 use menagerie_journal::{Claim, Journal, RunKey};
@@ -11,7 +11,7 @@ use menagerie_orchestration::event::CallId;
 use menagerie_orchestration::failure::Failure;
 use menagerie_orchestration::flow::Flow;
 use menagerie_sandbox::{
-    CallLog, CallReport, CallSpec, Ended, Engine, HistoryPager, HostWaits, Invocation, LogLine,
+    CallLog, CallReport, CallSpec, Catalogue, Ended, HistoryPager, HostWaits, Invocation, LogLine,
     NoWaits, Observer, Outside, Progress, Reply, Request, SharedAccess, SharedState, types,
 };
 use sha2::{Digest, Sha256};
@@ -25,6 +25,7 @@ use crate::driver::Surroundings;
 use crate::guests::{GuestAnswer, GuestReply, GuestUse, Guests};
 use crate::held::HeldSlot;
 use crate::history::JournalHistory;
+use crate::pinned::Pinned;
 use crate::translate::{self, Skills};
 use crate::watch::{GuestProgress, Watcher};
 
@@ -47,10 +48,17 @@ pub(crate) struct Ports {
     pub(crate) shared: Arc<dyn SharedState>,
 }
 
+type Loaded = Arc<Mutex<BTreeMap<(String, String), Part>>>;
+
 /// The guests of one run.
+#[derive(Clone)]
 pub(crate) struct WasmGuests {
-    engine: Engine,
-    calls: RunCalls,
+    catalogue: Catalogue,
+    calls: Arc<RunCalls>,
+    /// Versions other than those of `calls` that are called instead, by role.
+    migrated: BTreeMap<String, String>,
+    /// Those of them that were called, by role and digest.
+    loaded: Loaded,
     key: RunKey,
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
@@ -60,7 +68,7 @@ pub(crate) struct WasmGuests {
 
 impl WasmGuests {
     pub(crate) fn new(
-        engine: Engine,
+        catalogue: Catalogue,
         assembled: &Assembled,
         seed: u64,
         around: &Surroundings,
@@ -68,8 +76,10 @@ impl WasmGuests {
         watcher: Arc<dyn Watcher>,
     ) -> Self {
         Self {
-            engine,
-            calls: RunCalls::of(assembled, seed),
+            catalogue,
+            calls: Arc::new(RunCalls::of(assembled, seed)),
+            migrated: BTreeMap::new(),
+            loaded: Loaded::default(),
             key: claim.key().clone(),
             journal: around.journal.clone(),
             clock: around.clock.clone(),
@@ -118,9 +128,43 @@ impl WasmGuests {
             return Box::pin(std::future::ready(GuestAnswer::unmade(failure)));
         };
         let ports = self.ports(call, waits, shared, cancel);
+        let engine = self.catalogue.engine().clone();
+        if let Some(digest) = self.migrated.get(&role).cloned() {
+            let (this, call) = (self.clone(), call.clone());
+            return Box::pin(async move {
+                match this.other_version(&role, &digest).await {
+                    Ok(part) => {
+                        let spec = this.calls.spec(&part, &this.key.run, &call, ports);
+                        answer_of(engine.call(spec).await)
+                    }
+                    Err(reason) => GuestAnswer::unmade(Failure::new("refused", reason)),
+                }
+            });
+        }
         let spec = self.calls.spec(part, &self.key.run, call, ports);
-        let engine = self.engine.clone();
         Box::pin(async move { answer_of(engine.call(spec).await) })
+    }
+
+    /// A version that the run was migrated to while it was being driven, loaded when it is called
+    /// first.
+    async fn other_version(&self, role: &str, digest: &str) -> Result<Part, String> {
+        let name = (role.to_owned(), digest.to_owned());
+        let loaded = || self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = loaded().get(&name).cloned();
+        if let Some(part) = known {
+            let checked = self.catalogue.check_digest(digest);
+            return checked.map(|()| part).map_err(|error| error.to_string());
+        }
+        let pinned = Pinned::of(&*self.journal, &self.key).await;
+        let pinned = pinned.map_err(|error| error.to_string())?;
+        match pinned.part(&self.catalogue, role, digest).await {
+            Ok(Some(part)) => {
+                loaded().insert(name, part.clone());
+                Ok(part)
+            }
+            Ok(None) => Err(format!("{digest} is not pinned for {role}")),
+            Err(error) => Err(error.to_string()),
+        }
     }
 }
 
@@ -243,11 +287,29 @@ impl Guests for WasmGuests {
         self.calls.reads_figures
     }
 
+    fn migrated(&self, plugins: &BTreeMap<String, String>) -> Option<Arc<dyn Guests>> {
+        let other = |(role, digest): &(&String, &String)| {
+            let part = self.calls.part(role);
+            part.is_some_and(|part| part.plugin.digest() != digest.as_str())
+        };
+        let migrated = plugins.iter().filter(other);
+        let migrated: BTreeMap<String, String> = migrated
+            .map(|(role, digest)| (role.clone(), digest.clone()))
+            .collect();
+        (migrated != self.migrated).then(|| {
+            let this = self.clone();
+            Arc::new(Self { migrated, ..this }) as Arc<dyn Guests>
+        })
+    }
+
     fn digest(&self, role: &str) -> String {
-        self.calls
-            .part(role)
-            .map(|part| part.plugin.digest().to_owned())
-            .unwrap_or_default()
+        let migrated = self.migrated.get(role).cloned();
+        let part = || {
+            self.calls
+                .part(role)
+                .map(|part| part.plugin.digest().to_owned())
+        };
+        migrated.or_else(part).unwrap_or_default()
     }
 }
 

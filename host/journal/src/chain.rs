@@ -7,7 +7,7 @@ use sha2::{Digest as _, Sha256};
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
 use crate::port::Committed;
-use crate::record::{Batch, CallRecord, Fork, NewEvent, NewRun, RunKey, StoredEvent};
+use crate::record::{Batch, CallRecord, Fork, NewEvent, NewRun, Pin, RunKey, StoredEvent};
 
 /// The longest namespace, run id, timer id or name, in bytes.
 const LONGEST_NAME: usize = 200;
@@ -200,6 +200,25 @@ pub(crate) fn check_new_run(run: &NewRun) -> Result<(), CommitError> {
         run: run.key.clone(),
         reason,
     })
+}
+
+/// What a run is to stay on beside what it has.
+pub(crate) fn check_pins(run: &RunKey, pins: &[Pin]) -> Result<(), CommitError> {
+    let mut names = pins.iter().map(|pin| &*pin.name);
+    names
+        .try_for_each(|name| check_name("a pin's name", name))
+        .map_err(|reason| CommitError::InvalidBatch {
+            run: run.clone(),
+            reason,
+        })
+}
+
+/// A pin whose name is there with other content.
+pub(crate) fn other_pin(run: &RunKey, name: &str) -> CommitError {
+    CommitError::InvalidBatch {
+        run: run.clone(),
+        reason: format!("it has other content pinned as {name:?}"),
+    }
 }
 
 /// A new run that takes over events of another one.

@@ -17,7 +17,7 @@ use crate::port::{
     RunFilter, RunPage, Runnable, StoreReport, Verified,
 };
 use crate::record::{
-    Batch, CallKey, CallRecord, CallRow, Checkpoint, Fork, InboxEntry, NewRun, PinRow, RunKey,
+    Batch, CallKey, CallRecord, CallRow, Checkpoint, Fork, InboxEntry, NewRun, Pin, PinRow, RunKey,
     RunRow, StoredEvent,
 };
 
@@ -195,6 +195,11 @@ impl Journal for MemoryJournal {
             .store()
             .find(run)
             .and_then(|found| found.payload(digest)))
+    }
+
+    fn pin(&self, run: &RunKey, pins: Vec<Pin>) -> BoxFuture<'_, Result<(), CommitError>> {
+        let checked = chain::check_pins(run, &pins);
+        now(checked.and_then(|()| self.store().pin(run, pins)))
     }
 
     fn pins(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<PinRow>, Error>> {

@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, watch};
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
 use crate::record::{
-    Batch, CallKey, CallRecord, CallRow, Checkpoint, Fork, InboxEntry, NewRun, PinRow, RunKey,
+    Batch, CallKey, CallRecord, CallRow, Checkpoint, Fork, InboxEntry, NewRun, Pin, PinRow, RunKey,
     RunRow, StoredEvent, StoredSnapshot, Timer,
 };
 
@@ -78,6 +78,11 @@ pub trait Journal: Send + Sync {
 
     /// Content that this run committed as a payload.
     fn payload(&self, run: &RunKey, digest: Digest) -> BoxFuture<'_, Result<Arc<[u8]>, Error>>;
+
+    /// Has a run stay on more than before, under names of their own. Whoever asks need not own the run:
+    /// what is pinned is used only where an event says so. A name that is there already keeps its
+    /// content, which must be the same.
+    fn pin(&self, run: &RunKey, pins: Vec<Pin>) -> BoxFuture<'_, Result<(), CommitError>>;
 
     /// What the run stays on, by name.
     fn pins(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<PinRow>, Error>>;

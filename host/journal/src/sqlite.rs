@@ -53,7 +53,7 @@ use crate::port::{
     RunFilter, RunPage, Runnable, StoreReport, Verified,
 };
 use crate::record::{
-    Batch, CallKey, CallRecord, CallRow, Checkpoint, Fork, InboxEntry, NewRun, PinRow, RunKey,
+    Batch, CallKey, CallRecord, CallRow, Checkpoint, Fork, InboxEntry, NewRun, Pin, PinRow, RunKey,
     RunRow, StoredEvent,
 };
 
@@ -158,16 +158,14 @@ impl SqliteJournal {
     /// done again if a vacuum has taken a file away in between.
     async fn ask_with<T>(
         &self,
-        run: Option<&NewRun>,
+        pins: &[Pin],
         namespace: &Arc<str>,
         contents: &[Content],
         request: impl Fn(oneshot::Sender<Result<T, CommitError>>) -> Request,
     ) -> Result<T, CommitError> {
         let mut tries = 0;
         loop {
-            if let Some(run) = run {
-                self.put_large_pins(run).await?;
-            }
+            self.put_large_pins(namespace, pins).await?;
             self.put_large(namespace, contents.to_vec()).await?;
             tries += 1;
             match self.ask(&request).await {
@@ -194,9 +192,8 @@ impl SqliteJournal {
     }
 
     /// The same for what a run is pinned to, once per process.
-    async fn put_large_pins(&self, run: &NewRun) -> Result<(), Error> {
-        let namespace = &run.key.namespace;
-        for pin in run.pins.iter().filter(|pin| pin.content.is_large()) {
+    async fn put_large_pins(&self, namespace: &Arc<str>, pins: &[Pin]) -> Result<(), Error> {
+        for pin in pins.iter().filter(|pin| pin.content.is_large()) {
             let key = (Arc::clone(namespace), pin.content.digest());
             let known = |blobs: &mut HashSet<_>| blobs.contains(&key);
             if !known(
@@ -270,11 +267,12 @@ fn large_answers(records: &[CallRecord]) -> Vec<Content> {
 
 /// Names the set of a run's pins, if it has any.
 fn pin_set(run: &NewRun) -> Option<Digest> {
-    let mut pins: Vec<(&str, Digest)> = run
-        .pins
-        .iter()
-        .map(|pin| (&*pin.name, pin.content.digest()))
-        .collect();
+    let pins = run.pins.iter();
+    named_set(pins.map(|pin| (&*pin.name, pin.content.digest())).collect())
+}
+
+/// Names a set of pins, if there is any in it.
+fn named_set(mut pins: Vec<(&str, Digest)>) -> Option<Digest> {
     pins.sort_unstable();
     let lines: Vec<String> = pins
         .iter()
@@ -304,7 +302,7 @@ impl Journal for SqliteJournal {
                     })
                     .await;
             }
-            self.ask_with(Some(&run), &run.key.namespace, &large, |answer| {
+            self.ask_with(&run.pins, &run.key.namespace, &large, |answer| {
                 Request::Create {
                     pin_set: pin_set(&run),
                     run: Box::new(run.clone()),
@@ -332,7 +330,7 @@ impl Journal for SqliteJournal {
                 bodies: chain::body_digests(&batch.events, fork.events),
                 batch,
             };
-            self.ask_with(None, &run.key.namespace, &large, |answer| Request::Fork {
+            self.ask_with(&[], &run.key.namespace, &large, |answer| Request::Fork {
                 run: Box::new(run.clone()),
                 fork: Box::new(fork.clone()),
                 prepared: prepared.clone(),
@@ -375,7 +373,7 @@ impl Journal for SqliteJournal {
                     })
                     .await;
             }
-            self.ask_with(None, &claim.key.namespace, &large, |answer| {
+            self.ask_with(&[], &claim.key.namespace, &large, |answer| {
                 Request::Commit {
                     claim: claim.clone(),
                     expected_seq,
@@ -400,7 +398,7 @@ impl Journal for SqliteJournal {
                 reason,
             })?;
             let large = large_answers(&records);
-            self.ask_with(None, &claim.key.namespace, &large, |answer| {
+            self.ask_with(&[], &claim.key.namespace, &large, |answer| {
                 Request::RecordCalls {
                     claim: claim.clone(),
                     records: records.clone(),
@@ -456,6 +454,20 @@ impl Journal for SqliteJournal {
         self.read("reading a payload", move |stored| {
             stored.payload(&run, digest)
         })
+    }
+
+    fn pin(&self, run: &RunKey, pins: Vec<Pin>) -> BoxFuture<'_, Result<(), CommitError>> {
+        let run = run.clone();
+        async move {
+            chain::check_pins(&run, &pins)?;
+            self.ask_with(&pins, &run.namespace, &[], |answer| Request::Pin {
+                run: run.clone(),
+                pins: pins.clone(),
+                answer,
+            })
+            .await
+        }
+        .boxed()
     }
 
     fn pins(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<PinRow>, Error>> {

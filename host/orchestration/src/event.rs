@@ -459,6 +459,14 @@ pub enum Event<D = Document> {
         /// Who wanted it.
         by: String,
     },
+    /// What is called from now on is made with other versions of plugins. Calls that are under way end
+    /// with the versions that they began with; each says which that was.
+    Migrated {
+        /// The digest of the component behind each use that changes.
+        plugins: BTreeMap<String, String>,
+        /// Who wanted it.
+        by: String,
+    },
     /// The run can be forked here by name: behind whatever was made together with this event.
     Checkpointed {
         /// `checkpoint-` and a number, counted from 1.

@@ -102,6 +102,11 @@ pub enum Wish {
     Pause,
     /// Go on.
     Unpause,
+    /// Make what is called from now on with other versions of plugins, which are pinned already.
+    Migrate {
+        /// The digest of the component for each use: `agent:NAME`, `strategy`, `aggregator:NAME`.
+        plugins: BTreeMap<String, String>,
+    },
     /// Note the present state by name.
     Checkpoint {
         /// For people.

@@ -150,7 +150,7 @@ pub fn decode(
 }
 
 /// Every type of event that this host knows.
-pub const KINDS: [&str; 17] = [
+pub const KINDS: [&str; 18] = [
     "run_started",
     "decision_requested",
     "decided",
@@ -163,6 +163,7 @@ pub const KINDS: [&str; 17] = [
     "answered",
     "paused",
     "unpaused",
+    "migrated",
     "checkpointed",
     "run_forked",
     "shared_set",
@@ -193,6 +194,7 @@ impl<D> Event<D> {
             Self::Answered { .. } => "answered",
             Self::Paused { .. } => "paused",
             Self::Unpaused { .. } => "unpaused",
+            Self::Migrated { .. } => "migrated",
             Self::Checkpointed { .. } => "checkpointed",
             Self::RunForked { .. } => "run_forked",
             Self::SharedSet { .. } => "shared_set",
@@ -471,6 +473,10 @@ impl<D> MapDocuments<D> for Event<D> {
             },
             Self::Paused { by } => Event::Paused { by: by.clone() },
             Self::Unpaused { by } => Event::Unpaused { by: by.clone() },
+            Self::Migrated { plugins, by } => Event::Migrated {
+                plugins: plugins.clone(),
+                by: by.clone(),
+            },
             Self::Checkpointed {
                 id,
                 label,

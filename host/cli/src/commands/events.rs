@@ -141,6 +141,11 @@ pub(crate) fn line(recorded: &Recorded) -> String {
         Event::Answered { id, answer, by, .. } => {
             format!("step {id} answered by {by}: {}", word(answer))
         }
+        Event::Migrated { plugins, by } => {
+            let plugin = |(role, digest): (&String, &String)| format!("{role} to {digest}");
+            let plugins: Vec<String> = plugins.iter().map(plugin).collect();
+            format!("migrated by {by}: {}", plugins.join(", "))
+        }
         Event::Paused { by } => format!("paused by {by}"),
         Event::Unpaused { by } => format!("goes on, by {by}"),
         Event::Checkpointed { id, label, by, .. } => match by {

@@ -15,6 +15,7 @@ pub(crate) mod export;
 pub(crate) mod follow;
 pub(crate) mod fork;
 pub(crate) mod inspect;
+pub(crate) mod migrate;
 pub(crate) mod mine;
 pub(crate) mod new;
 pub(crate) mod open;

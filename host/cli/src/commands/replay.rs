@@ -171,7 +171,7 @@ fn print_difference(key: &RunKey, difference: &Difference, plugin: Option<&str>)
 }
 
 /// A value in one line, cut short.
-fn value(value: Option<&Value>) -> String {
+pub(crate) fn value(value: Option<&Value>) -> String {
     let Some(value) = value else {
         return "nothing".to_owned();
     };

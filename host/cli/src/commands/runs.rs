@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use menagerie_journal::{Page, RunFilter, RunRow};
 use serde_json::{Value, json};
 
-use crate::arguments::RunsArguments;
+use crate::arguments::{RunsArgument, RunsArguments};
 use crate::commands::open;
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -15,6 +15,9 @@ pub(crate) async fn runs(
     settings: &Settings,
     arguments: RunsArguments,
 ) -> Result<ExitCode, Failure> {
+    if let Some(RunsArgument::Migrate(migrate)) = arguments.command {
+        return crate::commands::migrate::migrate(settings, migrate).await;
+    }
     let host = open::host(settings, "runs")?;
     let filtered = arguments.status.is_some() || arguments.flow.is_some();
     let filter = RunFilter {

@@ -143,6 +143,10 @@ impl Reader {
                 let paused = self.paused_at.take().map(|from| (from, at));
                 self.told.pauses.extend(paused);
             }
+            Event::Migrated { plugins, .. } => {
+                let roles: Vec<&str> = plugins.keys().map(String::as_str).collect();
+                self.mark(at, format!("migrated: {}", roles.join(", ")));
+            }
             Event::Checkpointed { id, label, .. } => self.mark(at, format!("{id}: {label}")),
             Event::RunForked { from, .. } => self.mark(at, format!("forked from {from}")),
             Event::RunEnded { .. } => {

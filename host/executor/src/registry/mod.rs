@@ -123,14 +123,32 @@ impl Registry {
             });
         };
         contents.check(&found.digest)?;
-        let path = self.bytes_path(&found.digest);
+        self.bytes_of(&found.digest).map(Some)
+    }
+
+    /// The component of that digest, if the registry has it under any name.
+    ///
+    /// # Errors
+    /// When it was revoked or is damaged.
+    pub fn find_digest(&self, digest: &str) -> Result<Option<Arc<[u8]>>, RegistryError> {
+        let contents = self.read()?;
+        contents.check(digest)?;
+        let mut versions = contents.plugins.values().flat_map(|entry| &entry.versions);
+        match versions.any(|known| known.digest == digest) {
+            true => self.bytes_of(digest).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    fn bytes_of(&self, digest: &str) -> Result<Arc<[u8]>, RegistryError> {
+        let path = self.bytes_path(digest);
         let bytes = fs::read(&path).map_err(|source| RegistryError::Io { path, source })?;
-        if menagerie_sandbox::digest_of(&bytes) != found.digest {
+        if menagerie_sandbox::digest_of(&bytes) != digest {
             return Err(RegistryError::Damaged {
-                digest: found.digest.clone(),
+                digest: digest.to_owned(),
             });
         }
-        Ok(Some(bytes.into()))
+        Ok(bytes.into())
     }
 
     /// Makes a plugin the live version of its name. Adding the bytes of an earlier version makes that

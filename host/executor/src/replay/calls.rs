@@ -1,6 +1,7 @@
 //! Guest calls, made again.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use menagerie_journal::{Journal, RunKey};
@@ -9,7 +10,7 @@ use menagerie_orchestration::event::{CallFacts, CallOf, Event, Recorded};
 use menagerie_orchestration::failure::Failure;
 use menagerie_orchestration::input::Input;
 use menagerie_orchestration::replay::{self, Difference, Replay};
-use menagerie_sandbox::{Catalogue, Engine, NoObserver, NoWaits};
+use menagerie_sandbox::{Catalogue, NoObserver, NoWaits};
 use tokio_util::sync::CancellationToken;
 
 use super::Fuel;
@@ -21,6 +22,7 @@ use crate::error::ExecutorError;
 use crate::guest_task::input_of;
 use crate::guests::{GuestAnswer, GuestUse};
 use crate::history::JournalHistory;
+use crate::pinned::Pinned;
 use crate::translate;
 use crate::wasm::{Ports, RunCalls, answer_of};
 
@@ -34,9 +36,11 @@ pub(super) struct Begun {
 /// Makes the calls of one recorded run again.
 pub(super) struct Calls {
     store: Arc<dyn Journal>,
-    engine: Engine,
+    catalogue: Catalogue,
     key: RunKey,
     calls: RunCalls,
+    /// Versions that the run was migrated to, by role and digest, as they are come by.
+    migrated: Mutex<BTreeMap<(String, String), Part>>,
     fuel: Fuel,
 }
 
@@ -69,8 +73,9 @@ impl Calls {
         let equal = begun.recorded_engine == begun.engine_here;
         Self {
             store: store.clone(),
-            engine: catalogue.engine().clone(),
+            catalogue: catalogue.clone(),
             key: key.clone(),
+            migrated: Mutex::default(),
             calls: RunCalls::of(assembled, begun.seed),
             fuel: if equal {
                 Fuel::Compared
@@ -105,6 +110,8 @@ impl Calls {
             let difference = Difference::of_call(replay.events(), recorded, "/agent", note);
             return Ok(Compared::Differs(difference));
         };
+        let other = self.other_version(&role, part, recorded).await?;
+        let part = other.as_ref().unwrap_or(part);
         let made = self
             .make(part, replay, recorded, call, Meters::Recorded)
             .await?;
@@ -116,6 +123,33 @@ impl Calls {
             Some(difference) => Compared::Differs(difference),
             None => Compared::Equal,
         })
+    }
+
+    /// The version that a recorded call was made with, if it is another than the run began with and the
+    /// run has it pinned. What is not pinned could not have been called: then the recorded digest is what
+    /// differs.
+    async fn other_version(
+        &self,
+        role: &str,
+        first: &Part,
+        recorded: &Recorded,
+    ) -> Result<Option<Part>, ExecutorError> {
+        let digest = facts_of(&recorded.event).map_or("", |facts| &*facts.plugin);
+        if digest.is_empty() || digest == first.plugin.digest() {
+            return Ok(None);
+        }
+        let name = (role.to_owned(), digest.to_owned());
+        let loaded = || self.migrated.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = loaded().get(&name).cloned();
+        if known.is_some() {
+            return Ok(known);
+        }
+        let pinned = Pinned::of(&*self.store, &self.key).await?;
+        let part = pinned.part(&self.catalogue, role, digest).await?;
+        if let Some(part) = &part {
+            loaded().insert(name, part.clone());
+        }
+        Ok(part)
     }
 
     /// Whether the recorded end of a call says nothing about what another execution gives.
@@ -158,7 +192,7 @@ impl Calls {
             spec.timeout = Duration::MAX;
             spec.limits.busy = Duration::MAX;
         }
-        let report = self.engine.call(spec).await;
+        let report = self.catalogue.engine().call(spec).await;
         // A recorded end may itself be that of a guest that asked for something else.
         let known =
             replay::failure(recorded).is_some_and(|failure| failure.code == report.ended.code());

@@ -56,6 +56,8 @@ pub struct Versions {
     pub replayed: Replayed,
     /// For each use that was replaced: the recorded version and the other one.
     pub versions: BTreeMap<String, (String, String)>,
+    /// The digest of the other version for each of these uses.
+    pub digests: BTreeMap<String, String>,
     /// Every call of the other version, in the order of the journal.
     pub calls: Vec<JudgedCall>,
 }
@@ -95,6 +97,11 @@ pub async fn replay_versions(
         (role.clone(), (recorded, named(&replaced.part)))
     });
     let versions = versions.collect();
+    let digests = replaced.iter().map(|(role, replaced)| {
+        let digest = replaced.part.plugin.digest().to_owned();
+        (role.clone(), digest)
+    });
+    let digests = digests.collect();
     let mut judged = Vec::new();
     let mut telling = Telling::of(&assembled);
     let mut calls = None;
@@ -126,6 +133,7 @@ pub async fn replay_versions(
     Ok(Versions {
         replayed,
         versions,
+        digests,
         calls: judged,
     })
 }

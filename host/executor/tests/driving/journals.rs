@@ -109,7 +109,7 @@ impl Journal for Reluctant {
     }
 
     pass_on! {
-        fork checkpoints record_calls call calls load events payload pins blob claim take_over
+        fork checkpoints record_calls call calls load events payload pin pins blob claim take_over
         owner put_inbox take_inbox mail runnable pulses owned_by processes listen ring run runs subscribe
         verify verify_all
     }

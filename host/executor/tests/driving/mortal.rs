@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::future::BoxFuture;
 use menagerie_journal::{
     Batch, CallRecord, Claim, Claimed, CommitError, Committed, Created, Error, Fork, Journal,
-    NewRun, RunKey,
+    NewRun, Pin, RunKey,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -119,6 +119,11 @@ impl Journal for Mortal {
     ) -> BoxFuture<'_, Result<bool, CommitError>> {
         let (run, input_id, json) = (run.clone(), input_id.to_owned(), json.to_owned());
         Box::pin(self.write(move || self.inner.put_inbox(&run, &input_id, &json, at_ms)))
+    }
+
+    fn pin(&self, run: &RunKey, pins: Vec<Pin>) -> BoxFuture<'_, Result<(), CommitError>> {
+        let run = run.clone();
+        Box::pin(self.write(move || self.inner.pin(&run, pins)))
     }
 
     pass_on! {

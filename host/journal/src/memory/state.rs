@@ -13,7 +13,7 @@ use crate::port::{
     Claim, Claimed, Committed, Created, Owner, Page, Place, Pulse, RunFilter, RunPage, Runnable,
     StoreReport,
 };
-use crate::record::{Batch, CallRecord, Fork, InboxEntry, Message, NewRun, RunKey};
+use crate::record::{Batch, CallRecord, Fork, InboxEntry, Message, NewRun, Pin, PinRow, RunKey};
 
 /// All that the processes share.
 #[derive(Default)]
@@ -226,6 +226,34 @@ impl Store {
             at_ms,
         });
         true
+    }
+
+    pub(super) fn pin(&mut self, run: &RunKey, pins: Vec<Pin>) -> Result<(), CommitError> {
+        let index = self.index(run)?;
+        let mut all = self.runs[index].pins.clone();
+        for pin in &pins {
+            let row = PinRow {
+                digest: pin.content.digest(),
+                size: pin.content.bytes().len() as u64,
+                name: pin.name.clone(),
+            };
+            match all.iter().find(|known| known.name == row.name) {
+                Some(known) if known.digest != row.digest => {
+                    return Err(chain::other_pin(run, &row.name));
+                }
+                Some(_) => {}
+                None => all.push(row),
+            }
+        }
+        all.sort();
+        self.runs[index].pins = all;
+        for pin in pins {
+            let key = (Arc::clone(&run.namespace), pin.content.digest());
+            self.blobs
+                .entry(key)
+                .or_insert_with(|| Arc::clone(pin.content.bytes()));
+        }
+        Ok(())
     }
 
     pub(super) fn put_inbox(

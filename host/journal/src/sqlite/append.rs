@@ -15,7 +15,7 @@ use crate::chain;
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
 use crate::port::{Claim, Claimed, Committed, Created, Notice, Place};
-use crate::record::{CallRecord, NewRun, RunKey};
+use crate::record::{CallRecord, NewRun, Pin, RunKey};
 
 /// The writer's memory between transactions: only what cannot change behind its back.
 pub(super) struct Ledger {
@@ -305,6 +305,27 @@ impl Ledger {
     ) -> Answer<bool> {
         let place = read::place(connection, run)?;
         rows::deliver(connection, place, run, input_id, json, at_ms)
+    }
+
+    /// Has a run stay on more: on the set of pins that holds both.
+    pub(super) fn pin(
+        &mut self,
+        connection: &Connection,
+        run: &RunKey,
+        pins: &[Pin],
+    ) -> Answer<()> {
+        let place = read::place(connection, run)?;
+        let mut all = rows::pins_of(connection, place)?;
+        for pin in pins {
+            let digest = pin.content.digest();
+            match all.insert(pin.name.clone(), digest) {
+                Some(other) if other != digest => {
+                    return Err(Trouble::Typed(chain::other_pin(run, &pin.name)));
+                }
+                _ => {}
+            }
+        }
+        rows::stay_on(connection, self.files(run), place, &all, pins)
     }
 
     fn files<'a>(&'a self, run: &'a RunKey) -> InFiles<'a> {

@@ -1,5 +1,6 @@
 //! Owns the statements that write rows, and the rules that only the table can judge.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -123,18 +124,59 @@ pub(super) fn pin(
     set: &Digest,
     pins: &[Pin],
 ) -> Answer<i64> {
+    let (pin_set, new) = pin_set(connection, namespace, set)?;
+    if !new {
+        return Ok(pin_set);
+    }
+    put_blobs(connection, files, namespace, pins)?;
+    for pin in pins {
+        name_pin(
+            connection,
+            namespace,
+            pin_set,
+            &pin.name,
+            pin.content.digest(),
+        )?;
+    }
+    Ok(pin_set)
+}
+
+/// The number of a set of pins, and whether nobody had it before: then its pins are to be named.
+fn pin_set(connection: &Connection, namespace: i64, set: &Digest) -> rusqlite::Result<(i64, bool)> {
     let existing = connection
         .prepare_cached("SELECT pin_set FROM pin_sets WHERE namespace = ?1 AND digest = ?2")?
         .query_row(params![namespace, set.as_bytes()], |row| row.get(0))
         .optional()?;
     if let Some(existing) = existing {
-        return Ok(existing);
+        return Ok((existing, false));
     }
     connection.execute(
         "INSERT INTO pin_sets (namespace, digest) VALUES (?1, ?2)",
         params![namespace, set.as_bytes()],
     )?;
-    let pin_set = connection.last_insert_rowid();
+    Ok((connection.last_insert_rowid(), true))
+}
+
+fn name_pin(
+    connection: &Connection,
+    namespace: i64,
+    pin_set: i64,
+    name: &str,
+    digest: Digest,
+) -> rusqlite::Result<()> {
+    connection.execute(
+        "INSERT INTO pins (namespace, pin_set, name, digest) VALUES (?1, ?2, ?3, ?4)",
+        params![namespace, pin_set, name, digest.as_bytes()],
+    )?;
+    Ok(())
+}
+
+fn put_blobs(
+    connection: &Connection,
+    files: InFiles<'_>,
+    namespace: i64,
+    pins: &[Pin],
+) -> Answer<()> {
     for pin in pins {
         let digest = pin.content.digest();
         let inserted = connection.execute(
@@ -149,12 +191,49 @@ pub(super) fn pin(
         if inserted > 0 {
             files.require(&pin.content)?;
         }
-        connection.execute(
-            "INSERT INTO pins (namespace, pin_set, name, digest) VALUES (?1, ?2, ?3, ?4)",
-            params![namespace, pin_set, pin.name, digest.as_bytes()],
-        )?;
     }
-    Ok(pin_set)
+    Ok(())
+}
+
+/// What a run stays on, by name.
+pub(super) fn pins_of(
+    connection: &Connection,
+    place: Place,
+) -> rusqlite::Result<BTreeMap<String, Digest>> {
+    connection
+        .prepare_cached(
+            "SELECT pins.name, pins.digest FROM runs
+             JOIN pins ON pins.namespace = runs.namespace AND pins.pin_set = runs.pin_set
+             WHERE runs.run = ?1",
+        )?
+        .query_map([place.run], |row| Ok((row.get(0)?, read::digest(row, 1)?)))?
+        .collect()
+}
+
+/// Has a run stay on all of these pins; the contents of those that are new to it are given.
+pub(super) fn stay_on(
+    connection: &Connection,
+    files: InFiles<'_>,
+    place: Place,
+    all: &BTreeMap<String, Digest>,
+    contents: &[Pin],
+) -> Answer<()> {
+    let named = all.iter().map(|(name, digest)| (&**name, *digest));
+    let Some(set) = super::named_set(named.collect()) else {
+        return Ok(());
+    };
+    let (pin_set, new) = pin_set(connection, place.namespace, &set)?;
+    put_blobs(connection, files, place.namespace, contents)?;
+    if new {
+        for (name, digest) in all {
+            name_pin(connection, place.namespace, pin_set, name, *digest)?;
+        }
+    }
+    connection.execute(
+        "UPDATE runs SET pin_set = ?2 WHERE run = ?1",
+        params![place.run, pin_set],
+    )?;
+    Ok(())
 }
 
 /// Writes to the call log what its rules allow.

@@ -9,7 +9,7 @@
 //! - **A run.** Only one that has ended is removed, and only if nobody living owns it; both are asked
 //!   within the removing transaction. Whoever commits to it later finds no run. Its number is never
 //!   given again (`removed_runs`), so that no number remembered elsewhere means another run.
-//! - **Pins and blobs.** A run that is created looks for its set of pins, and inserts what is missing,
+//! - **Pins and blobs.** A run that is created, or is to stay on more, looks for its set of pins, and inserts what is missing,
 //!   in one transaction. After ours there is no set, so it inserts all of it.
 //! - **A file.** It is written before the transaction that refers to it, and that is where another
 //!   process can be now. So a file is taken away within a transaction that has looked for rows once

@@ -21,7 +21,7 @@ use crate::crash::crash_point;
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
 use crate::port::{Claim, Claimed, Committed, Created, Notice};
-use crate::record::{Batch, CallRecord, Fork, NewRun, RunKey};
+use crate::record::{Batch, CallRecord, Fork, NewRun, Pin, RunKey};
 
 /// The most requests in one transaction.
 const LARGEST_GROUP: usize = 256;
@@ -73,6 +73,11 @@ pub(super) enum Request {
     },
     Release {
         claim: Claim,
+        answer: Answer<(), CommitError>,
+    },
+    Pin {
+        run: RunKey,
+        pins: Vec<Pin>,
         answer: Answer<(), CommitError>,
     },
     PutInbox {
@@ -271,6 +276,9 @@ impl Writer {
             Request::Release { claim, answer } => self.attempt(answer, |ledger, connection| {
                 ledger.release(connection, &claim)
             }),
+            Request::Pin { run, pins, answer } => self.attempt(answer, |ledger, connection| {
+                ledger.pin(connection, &run, &pins)
+            }),
             Request::PutInbox {
                 run,
                 input_id,
@@ -345,7 +353,7 @@ fn refuse(request: Request, error: &Error) {
     match request {
         Request::Create { answer, .. } | Request::Fork { answer, .. } => send(answer, error),
         Request::Commit { answer, .. } => send(answer, error),
-        Request::RecordCalls { answer, .. } => send(answer, error),
+        Request::RecordCalls { answer, .. } | Request::Pin { answer, .. } => send(answer, error),
         Request::Claim { answer, .. } => send(answer, error),
         Request::Release { answer, .. } => send(answer, error),
         Request::PutInbox { answer, .. } => send(answer, error),

@@ -2,7 +2,7 @@
 
 use menagerie_journal::{
     Batch, CallKey, CallRecord, CommitError, Content, Digest, Error, LARGEST_IN_TABLE, Message,
-    Pin, RunKey, Timer,
+    Pin, PinRow, RunKey, Timer,
 };
 
 use crate::backend::{Backend, content, create, event, events, new_run, on_both};
@@ -17,6 +17,7 @@ on_both!(
     calls_are_written_outside_of_the_sequence,
     payloads_of_any_size_come_back_to_their_own_run,
     runs_share_the_bytes_that_they_are_pinned_to,
+    a_run_may_come_to_stay_on_more_and_others_do_not,
 );
 
 async fn a_refused_batch_leaves_nothing(backend: &dyn Backend) {
@@ -290,6 +291,48 @@ async fn runs_share_the_bytes_that_they_are_pinned_to(backend: &dyn Backend) {
     twice.pins = vec![pin("flow", &small), pin("flow", &large)];
     let twice = journal.create(twice, events(&[])).await.unwrap_err();
     assert!(matches!(twice, CommitError::InvalidBatch { .. }), "{twice}");
+}
+
+async fn a_run_may_come_to_stay_on_more_and_others_do_not(backend: &dyn Backend) {
+    let journal = backend.open("one");
+    let (small, large) = (content(100), content(LARGEST_IN_TABLE + 7));
+    let (first, second) = (RunKey::in_default("a"), RunKey::in_default("b"));
+    for key in [&first, &second] {
+        let mut run = new_run(key);
+        run.pins = vec![pin("flow", &small)];
+        journal.create(run, events(&["{}"])).await.unwrap();
+    }
+    let more = vec![pin("plugin:parse@2", &large)];
+    // Twice is once, and nobody needs to own the run.
+    for _ in 0..2 {
+        journal.pin(&first, more.clone()).await.unwrap();
+    }
+    let names = |pins: Vec<PinRow>| pins.into_iter().map(|pin| pin.name).collect::<Vec<_>>();
+    let found = names(journal.pins(&first).await.unwrap());
+    assert_eq!(found, ["flow", "plugin:parse@2"]);
+    assert_eq!(names(journal.pins(&second).await.unwrap()), ["flow"]);
+    let blob = journal
+        .blob(&first.namespace, large.digest())
+        .await
+        .unwrap();
+    assert_eq!(&blob, large.bytes());
+    assert_eq!(journal.verify(&first).await.unwrap().contents, 2);
+    let other = journal
+        .pin(&first, vec![pin("flow", &large)])
+        .await
+        .unwrap_err();
+    assert!(
+        other
+            .to_string()
+            .contains("other content pinned as \"flow\""),
+        "{other}"
+    );
+    let nobody = RunKey::in_default("nobody");
+    let unknown = journal.pin(&nobody, more).await.unwrap_err();
+    assert!(
+        matches!(unknown, CommitError::Store(Error::UnknownRun { .. })),
+        "{unknown}"
+    );
 }
 
 fn timer(id: &str, due_at_ms: u64) -> Timer {

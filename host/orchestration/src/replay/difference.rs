@@ -122,6 +122,7 @@ fn subject(event: &Event) -> (String, String) {
         Event::RunStarted { .. }
         | Event::Paused { .. }
         | Event::Unpaused { .. }
+        | Event::Migrated { .. }
         | Event::InputRefused { .. }
         | Event::Checkpointed { .. }
         | Event::RunForked { .. }

@@ -232,6 +232,12 @@ fn wish_of(event: &Event) -> Option<(String, Wish)> {
     Some(match event {
         Event::Paused { by } => (by.clone(), Wish::Pause),
         Event::Unpaused { by } => (by.clone(), Wish::Unpause),
+        Event::Migrated { plugins, by } => (
+            by.clone(),
+            Wish::Migrate {
+                plugins: plugins.clone(),
+            },
+        ),
         Event::Checkpointed { label, by, .. } => (
             by.clone()?,
             Wish::Checkpoint {
@@ -331,6 +337,7 @@ pub fn facts(event: &Event) -> &'static [&'static str] {
         Event::Answered { .. } => &["/at", "/continues", "/cause", "/answer", "/by"],
         Event::SharedSet { .. } => &["/at", "/continues", "/key", "/expected", "/value"],
         Event::Paused { .. } | Event::Unpaused { .. } => &["/at", "/continues", "/cause", "/by"],
+        Event::Migrated { .. } => &["/at", "/continues", "/cause", "/plugins", "/by"],
         Event::Checkpointed {
             automatic: false, ..
         } => &["/at", "/continues", "/cause", "/label", "/by"],

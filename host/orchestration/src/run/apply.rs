@@ -110,6 +110,12 @@ impl Run {
                 let of = (*call, *attempt);
                 self.data.shared.take(of, *ordinal, (key, value), *outcome);
             }
+            Event::Migrated { plugins, .. } => {
+                let changed = plugins
+                    .iter()
+                    .map(|(role, now)| (role.clone(), now.clone()));
+                self.data.pins.plugins.extend(changed);
+            }
             Event::InputRefused { .. } => {}
             Event::Checkpointed { .. } => self.note_checkpoint(),
             Event::RunForked { run, input, .. } => self.become_fork(run, input.as_ref()),

@@ -403,6 +403,7 @@ impl Run {
             Wish::Pause if !self.data.paused => vec![Event::Paused { by: by.to_owned() }],
             Wish::Unpause if self.data.paused => vec![Event::Unpaused { by: by.to_owned() }],
             Wish::Pause | Wish::Unpause => Vec::new(),
+            Wish::Migrate { plugins } => self.migrated(plugins, by),
             Wish::Checkpoint { label } => {
                 vec![self.checkpoint(label.clone(), Some(by.to_owned()))]
             }
@@ -416,6 +417,25 @@ impl Run {
                     answer: Some(answer.clone()),
                 }],
             },
+        }
+    }
+
+    /// What changes; uses that the flow does not have, and versions that are there already, are none of it.
+    fn migrated(&self, plugins: &BTreeMap<String, String>, by: &str) -> Vec<Event> {
+        let now = &self.data.pins.plugins;
+        let changes = |(role, digest): &(&String, &String)| {
+            now.get(*role).is_some_and(|known| known != *digest)
+        };
+        let changed = plugins.iter().filter(changes);
+        let plugins: BTreeMap<String, String> = changed
+            .map(|(role, digest)| (role.clone(), digest.clone()))
+            .collect();
+        match plugins.is_empty() {
+            true => Vec::new(),
+            false => vec![Event::Migrated {
+                plugins,
+                by: by.to_owned(),
+            }],
         }
     }
 

@@ -174,6 +174,12 @@ type Tells = fn(&mut Story);
 const FEATURES: &[(&str, &str, &str, Tells)] = &[
     ("sequence", "one step after the other", "", sequence),
     (
+        "migration",
+        "a run that goes on with another version of a plugin, a call of the old one under way",
+        "",
+        migration,
+    ),
+    (
         "dag-in-parallel",
         "a graph in one decision, steps that end together and apart",
         "",
@@ -532,6 +538,28 @@ fn pause(story: &mut Story) {
     story.later(50).completes("one", json!({}));
     story.advance(&[Input::Recovered]);
     story.later(1_000).wish(Wish::Unpause);
+    story.completes("two", json!({}));
+    story.decides(plan().end("completed"));
+}
+
+fn migration(story: &mut Story) {
+    story.decides(
+        plan()
+            .route("one", "a")
+            .route("two", "a")
+            .after("two", &["one"]),
+    );
+    let to = |role: &str, digest: &str| Wish::Migrate {
+        plugins: [(role.to_owned(), digest.to_owned())].into(),
+    };
+    // What is there already, and a use that the flow does not have, change nothing.
+    for idle in [to("agent:a", "sha256:one"), to("agent:z", "sha256:two")] {
+        story.wish(idle);
+        assert_eq!(story.run.pins().plugins["agent:a"], "sha256:one");
+    }
+    story.wish(to("agent:a", "sha256:two"));
+    assert_eq!(story.run.pins().plugins["agent:a"], "sha256:two");
+    story.completes("one", json!({}));
     story.completes("two", json!({}));
     story.decides(plan().end("completed"));
 }

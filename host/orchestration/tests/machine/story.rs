@@ -137,7 +137,10 @@ pub(crate) fn start(flow: &Flow, input: Value) -> Input {
         input: Document::from(input),
         seed: SEED,
         limits: flow.limits.clone(),
-        pins: Pins::default(),
+        pins: Pins {
+            plugins: BTreeMap::from([("agent:a".to_owned(), "sha256:one".to_owned())]),
+            ..Pins::default()
+        },
     }))
 }
 
@@ -427,6 +430,10 @@ pub(crate) fn line(event: &Event) -> String {
             format!("{id} answered {word}")
         }
         Event::Paused { .. } => "paused".to_owned(),
+        Event::Migrated { plugins, .. } => {
+            let roles: Vec<&str> = plugins.keys().map(String::as_str).collect();
+            format!("migrated {}", roles.join(" "))
+        }
         Event::Unpaused { .. } => "unpaused".to_owned(),
         Event::Checkpointed { id, .. } => id.clone(),
         Event::RunForked { run, .. } => format!("forked as {run}"),
