@@ -1,5 +1,7 @@
 //! Agents in Python, TypeScript and C beside the five in Rust, over this repository's own lock file.
 
+use std::ffi::OsStr;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::process::Command;
 
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::languages::with_tools;
 use crate::outside_calls::licence;
-use crate::program::{Place, root};
+use crate::program::{Place, cache, root};
 
 const IN_OTHER_LANGUAGES: [&str; 3] = ["licences", "advisories", "checksums"];
 
@@ -90,6 +92,25 @@ fn input() -> (Value, usize) {
     (input, count)
 }
 
+/// The files of machine code of the three plugins, each with its number on the disk: a file that is written anew has
+/// another.
+fn compiled(place: &Place) -> Vec<(String, u64)> {
+    let mut files = Vec::new();
+    for name in IN_OTHER_LANGUAGES {
+        let bytes = std::fs::read(place.path(&format!("polyglot/{name}.wasm"))).unwrap();
+        let digest = menagerie_sandbox::digest_of(&bytes);
+        let file = format!("{}.cwasm", digest.trim_start_matches("sha256:"));
+        for engine in std::fs::read_dir(cache().join("compiled")).unwrap() {
+            let path = engine.unwrap().path().join(&file);
+            if let Ok(found) = path.metadata() {
+                files.push((path.display().to_string(), found.ino()));
+            }
+        }
+    }
+    assert!(files.len() >= IN_OTHER_LANGUAGES.len(), "{files:?}");
+    files
+}
+
 #[test]
 fn this_repositorys_lock_file_is_reviewed_by_agents_in_four_languages() {
     let place = Place::new();
@@ -97,14 +118,16 @@ fn this_repositorys_lock_file_is_reviewed_by_agents_in_four_languages() {
     let (input, archives) = input();
     let input = place.write("input.json", &input.to_string());
     let licence = place.write("licence", &licence());
-    let run = || {
+    let run = |path: &OsStr| {
         let mut command = place.command();
+        command.env("PATH", path);
         command.args(["run", &flow, "--json", "--input"]);
         command.arg(format!("@{}", input.display()));
         command.env("MENAGERIE_LICENCE", &licence);
         crate::program::ended(&mut command).expect(0).json()
     };
-    let result = run()["result"].clone();
+    let path = std::env::var_os("PATH").unwrap();
+    let result = run(&path)["result"].clone();
 
     let licences = &result["licences"];
     let judged = licences["judged"].as_u64().unwrap();
@@ -134,8 +157,11 @@ fn this_repositorys_lock_file_is_reviewed_by_agents_in_four_languages() {
     assert_eq!(checksums["absent"], 0);
     assert!(result["report"]["markdown"].is_string());
 
-    // The same again comes out the same, and so does the recorded run.
-    assert_eq!(run()["result"], result);
+    // The same again comes out the same, with nothing compiled: the machine code is the file that it was, and without a
+    // path there is no cargo either. So does the recorded run.
+    let before = compiled(&place);
+    assert_eq!(run(OsStr::new("/nowhere"))["result"], result);
+    assert_eq!(compiled(&place), before);
     let mut replay = place.command();
     replay.args(["replay", "last"]);
     replay.env("MENAGERIE_LICENCE", &licence);

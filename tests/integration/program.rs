@@ -148,7 +148,7 @@ pub(crate) fn ended(command: &mut Command) -> Ended {
 }
 
 /// Compiled once for all tests of this binary, and for the next time it runs.
-fn cache() -> PathBuf {
+pub(crate) fn cache() -> PathBuf {
     let program = Path::new(env!("CARGO_BIN_EXE_menagerie"));
     program.parent().unwrap().join("test-cache")
 }

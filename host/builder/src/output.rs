@@ -172,6 +172,68 @@ fn unchanged(stamp: &Path, source: &str, folder: &Path, dir: &Path) -> Option<Bu
     })
 }
 
+/// What a whole workspace was made from, and what came of it.
+#[derive(Serialize, Deserialize)]
+struct WorkspaceStamp {
+    source: String,
+    made: Vec<WorkspaceMade>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WorkspaceMade {
+    name: String,
+    kind: String,
+    digest: String,
+    package_dir: PathBuf,
+}
+
+/// Not under `stamps`, where names are those of packages.
+const WORKSPACE_STAMP: &str = "workspace.json";
+
+/// The components of an earlier build of a workspace, if all of them are there as they were made from this source.
+pub(crate) fn kept_workspace(folder: &Path, source: &str) -> Option<Vec<Built>> {
+    let stamp = fs::read(folder.join(WORKSPACE_STAMP)).ok()?;
+    let stamp: WorkspaceStamp = serde_json::from_slice(&stamp).ok()?;
+    if stamp.source != source {
+        return None;
+    }
+    let kept = |made: WorkspaceMade| {
+        let path = folder.join(format!("{}.wasm", made.name));
+        let bytes = fs::read(&path).ok()?;
+        (digest(&bytes) == made.digest).then(|| Built {
+            name: made.name,
+            kind: made.kind,
+            path,
+            digest: made.digest,
+            size: bytes.len() as u64,
+            package_dir: made.package_dir,
+            fresh: false,
+        })
+    };
+    stamp.made.into_iter().map(kept).collect()
+}
+
+/// Notes what a workspace was made from.
+pub(crate) fn keep_workspace(
+    folder: &Path,
+    source: &str,
+    built: &[Built],
+) -> Result<(), BuildError> {
+    let made = built.iter().map(|one| WorkspaceMade {
+        name: one.name.clone(),
+        kind: one.kind.clone(),
+        digest: one.digest.clone(),
+        package_dir: one.package_dir.clone(),
+    });
+    let stamp = folder.join(WORKSPACE_STAMP);
+    let text = serde_json::to_vec(&WorkspaceStamp {
+        source: source.to_owned(),
+        made: made.collect(),
+    });
+    let text = text.map_err(|error| BuildError::file(&stamp)(error.into()))?;
+    replace(&stamp, &text)
+}
+
 fn source_digest(module: &[u8], plugin: &Plugin) -> String {
     let description = plugin.description.as_deref().unwrap_or_default();
     let mut hash = Sha256::new();

@@ -4,8 +4,10 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use crate::error::BuildError;
-use crate::output::Built;
+use crate::languages::{collect, files_digest};
+use crate::output::{Built, keep_workspace, kept_workspace};
 use crate::progress::Progress;
+use crate::standard_library::WAY_VARIABLE;
 use crate::{Builder, BuilderOptions};
 
 /// Builds the plugins that ship with Menagerie: `plugins/` of the repository at that root.
@@ -33,13 +35,36 @@ fn build(
     progress: &mut dyn Progress,
 ) -> Result<Vec<Built>, BuildError> {
     let target_dir = target_folder(root).join("guests");
+    let components_dir = target_dir.join(components);
+    let sources = [workspace, "sdk/rust", "wit", "rust-toolchain.toml"].map(|name| root.join(name));
+    let source = tree_digest(root, &sources)?;
+    if let Some(built) = kept_workspace(&components_dir, &source) {
+        return Ok(built);
+    }
     let builder = Builder::new(BuilderOptions {
-        components_dir: Some(target_dir.join(components)),
+        components_dir: Some(components_dir.clone()),
         target_dir: Some(target_dir),
         source_root: Some(root.to_owned()),
         ..BuilderOptions::default()
     });
-    builder.build_workspace(&root.join(workspace), progress)
+    let built = builder.build_workspace(&root.join(workspace), progress)?;
+    keep_workspace(&components_dir, &source, &built)?;
+    Ok(built)
+}
+
+/// What all components of these workspaces are made from, apart from the compiler: asking cargo instead takes as
+/// long as a whole run.
+fn tree_digest(root: &Path, sources: &[PathBuf]) -> Result<String, BuildError> {
+    let mut files = Vec::new();
+    for source in sources {
+        if source.is_dir() {
+            collect(source, &mut files)?;
+        } else if source.is_file() {
+            files.push(source.clone());
+        }
+    }
+    files.sort();
+    files_digest(root, &files, &[&env::var(WAY_VARIABLE).unwrap_or_default()])
 }
 
 /// Where the host is compiled to as well.

@@ -35,6 +35,18 @@ fn build_small(source: &str) -> Result<Built, BuildError> {
 }
 
 #[test]
+fn what_has_not_changed_is_not_even_asked_about() {
+    let first = test_guests(&repository(), &mut Silent).unwrap();
+    let mut heard = 0;
+    let again = test_guests(&repository(), &mut |_: Event<'_>| heard += 1).unwrap();
+    assert_eq!(heard, 0, "no compiler and no cargo has anything to do");
+    assert!(again.iter().all(|one| !one.fresh));
+    let digests =
+        |built: &[Built]| -> Vec<String> { built.iter().map(|one| one.digest.clone()).collect() };
+    assert_eq!(digests(&again), digests(&first));
+}
+
+#[test]
 fn the_echo_guest_is_a_valid_component_without_wasi_and_with_its_manifest() {
     let built = test_guests(&repository(), &mut Silent).unwrap();
     let echo = named(&built, "echo");

@@ -112,33 +112,43 @@ fn source_digest(project: &Project, language: Language) -> Result<String, BuildE
     let mut files = Vec::new();
     collect(&project.dir, &mut files)?;
     files.sort();
-    let mut hash = Sha256::new();
-    hash.update(REVISION.to_le_bytes());
-    for path in files {
-        let bytes = fs::read(&path).map_err(BuildError::file(&path))?;
-        let name = path.strip_prefix(&project.dir).unwrap_or(&path);
-        hash.update(name.to_string_lossy().as_bytes());
-        hash.update((bytes.len() as u64).to_le_bytes());
-        hash.update(bytes);
-    }
-    for (name, text) in world::CONTRACT {
-        hash.update(name);
-        hash.update(text);
-    }
+    let contract = world::CONTRACT
+        .iter()
+        .flat_map(|(name, text)| [*name, *text]);
     let parts: Vec<&str> = match language {
         Language::JavaScript => javascript::parts(),
         Language::Python => python::parts(),
         Language::C => c::parts(),
         Language::Rust => Vec::new(),
     };
-    for part in parts {
+    let more: Vec<&str> = contract.chain(parts).collect();
+    files_digest(&project.dir, &files, &more)
+}
+
+/// Files by name and content, and whatever else counts.
+pub(crate) fn files_digest(
+    dir: &Path,
+    files: &[PathBuf],
+    more: &[&str],
+) -> Result<String, BuildError> {
+    let mut hash = Sha256::new();
+    hash.update(REVISION.to_le_bytes());
+    for path in files {
+        let bytes = fs::read(path).map_err(BuildError::file(path))?;
+        let name = path.strip_prefix(dir).unwrap_or(path);
+        hash.update(name.to_string_lossy().as_bytes());
+        hash.update((bytes.len() as u64).to_le_bytes());
+        hash.update(bytes);
+    }
+    for part in more {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
     Ok(digest(&hash.finalize()))
 }
 
-fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), BuildError> {
+/// The files of a folder, but for what tools write and tests.
+pub(crate) fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), BuildError> {
     for entry in fs::read_dir(dir).map_err(BuildError::file(dir))? {
         let entry = entry.map_err(BuildError::file(dir))?;
         let path = entry.path();
