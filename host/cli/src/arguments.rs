@@ -29,6 +29,7 @@ pub(crate) struct Arguments {
 
 /// Settings that every command takes. Each may also stand in the environment or the settings file.
 #[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Settings of the host")]
 pub(crate) struct SettingArguments {
     /// The folder of the store where runs are kept
     #[arg(long, global = true, value_name = "DIR")]
