@@ -151,7 +151,7 @@ fn a_limit_above_the_nodes_ceiling_is_refused_with_the_ceilings_name() {
     );
     let flow = place.write("greedy.toml", &text);
     let ended = place.run(["check".as_ref(), flow.as_os_str()]).expect(2);
-    assert!(ended.stderr.contains("memory_bytes"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("max_memory_mib"), "{}", ended.stderr);
 }
 
 #[test]
