@@ -15,7 +15,7 @@ let source;
 try {
   const bundled = await build({
     stdin: { contents: lines.join("\n"), resolveDir: project, sourcefile: `menagerie ${kind}` },
-    alias: { menagerie: `${sdk}/index.js`, "menagerie/http": `${sdk}/http.js`, "menagerie/shared": `${sdk}/shared.js`, "menagerie/history": `${sdk}/history.js`, "menagerie/figures": `${sdk}/figures.js` },
+    alias: { menagerie: `${sdk}/index.js`, "menagerie/http": `${sdk}/http.js`, "menagerie/shared": `${sdk}/shared.js`, "menagerie/artifacts": `${sdk}/artifacts.js`, "menagerie/history": `${sdk}/history.js`, "menagerie/figures": `${sdk}/figures.js` },
     absWorkingDir: project,
     bundle: true,
     charset: "utf8",

@@ -128,6 +128,15 @@ declare module "menagerie/http" {
   };
 }
 
+/** Needs the grant `artifacts`. */
+declare module "menagerie/artifacts" {
+  import { Attachment } from "menagerie";
+  export class ArtifactProblem extends Error { code: string }
+  export function put(name: string, mediaType: string, content: string | Uint8Array): Attachment;
+  export function stat(id: string): { artifact: Attachment; name: string; version: number; size: number };
+  export function get(id: string, offset?: number, length?: number): Uint8Array;
+}
+
 /** Needs the grant `shared`. */
 declare module "menagerie/shared" {
   export interface Versioned<Value = any> { version: number; value: Value }

@@ -221,3 +221,108 @@ fn an_agents_requests_are_answered_by_its_cases_and_by_every_trouble_that_there_
     let again = with_tools(&place, &["test", "asks", "--replay", kept, "--json"]).unwrap();
     assert_eq!(results(&again.expect(1)).len(), 1);
 }
+
+/// Agents that count in what the run shares, and make and read artifacts.
+const SHARING: [(&str, &str, &str); 2] = [
+    (
+        "js",
+        "index.js",
+        r#"
+import { agent, Outcome } from "menagerie";
+import { Conflict, SharedProblem, compareAndSet, get } from "menagerie/shared";
+import * as artifacts from "menagerie/artifacts";
+
+function refusal(of, question) {
+  try {
+    question();
+  } catch (error) {
+    if (error instanceof of) return error;
+    throw error;
+  }
+}
+
+export default agent(() => {
+  const present = get("count");
+  const count = (present?.value ?? 0) + 1;
+  const version = compareAndSet("count", present?.version, count);
+  const conflict = refusal(Conflict, () => compareAndSet("count", undefined, 0)).found;
+  const invalid = refusal(SharedProblem, () => get("not a key")).code;
+  const note = artifacts.put("note.txt", "text/plain", `counted ${count}`);
+  const { name, size } = artifacts.stat(note.id);
+  const text = String.fromCharCode(...artifacts.get("artifact-1", 1, 4));
+  const denied = refusal(artifacts.ArtifactProblem, () => artifacts.stat("artifact-9")).code;
+  return new Outcome({ count, version, conflict, invalid, name, size, text, denied }, { attachments: [note] });
+});
+"#,
+    ),
+    (
+        "python",
+        "agent.py",
+        r#"
+import menagerie
+from menagerie import artifacts, shared
+
+
+def refusal(of, question):
+    try:
+        question()
+    except of as error:
+        return error
+    raise AssertionError("it was not refused")
+
+
+@menagerie.agent
+def process(task: menagerie.Task) -> menagerie.Outcome:
+    present = shared.get("count")
+    count = (present.value if present else 0) + 1
+    version = shared.compare_and_set("count", present.version if present else None, count)
+    conflict = refusal(shared.Conflict, lambda: shared.compare_and_set("count", None, 0)).found
+    invalid = refusal(shared.SharedProblem, lambda: shared.get("not a key")).code
+    note = artifacts.put("note.txt", "text/plain", f"counted {count}")
+    info = artifacts.stat(note.id)
+    text = artifacts.get("artifact-1", 1, 4).decode()
+    denied = refusal(artifacts.ArtifactProblem, lambda: artifacts.stat("artifact-9")).code
+    return menagerie.Outcome(
+        {
+            "count": count, "version": version, "invalid": invalid, "name": info.name, "size": info.size,
+            "conflict": {"version": conflict.version, "value": conflict.value}, "text": text, "denied": denied,
+        },
+        attachments=[note],
+    )
+"#,
+    ),
+];
+
+const SHARING_CASES: &str = r#"
+[[case]]
+name = "counts on from what is shared"
+input = {}
+shared = { count = 41 }
+artifacts = [{ name = "first", text = "abcdef" }]
+output = { count = 42, version = 2, conflict = { version = 2, value = 42 }, invalid = "invalid-key", name = "note.txt", size = 10, text = "bcde", denied = "denied" }
+"#;
+
+#[test]
+fn what_is_shared_and_made_is_the_same_in_javascript_and_python() {
+    let place = Place::new();
+    for (language, file, source) in SHARING {
+        let new = [
+            "new",
+            "agent",
+            language,
+            "--lang",
+            language,
+            "--with",
+            "shared,artifacts",
+        ];
+        with_tools(&place, &new).unwrap().expect(0);
+        place.write(&format!("{language}/{file}"), source);
+        place.write(&format!("{language}/tests/cases.toml"), SHARING_CASES);
+        let Some(tested) = with_tools(&place, &["test", language, "--json"]) else {
+            continue;
+        };
+        let tested = tested.expect(0);
+        let passed = results(&tested);
+        assert!(passed.len() >= 2, "{language}: {passed:?}");
+    }
+}

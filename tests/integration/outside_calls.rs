@@ -212,6 +212,56 @@ fn a_person_answers_for_a_post_of_which_nobody_knows_what_came() {
 }
 
 #[test]
+fn a_grant_that_is_taken_while_a_call_goes_on_is_gone_at_its_next_request() {
+    let world = World::new("method = \"GET\"");
+    let requests = ["/slow", "/thing"].map(|path| json!({"url": world.server.url(path)}));
+    let mut command = world.command();
+    command.arg("run").arg(&world.flow);
+    command.args(["--json", "--id", "fetched", "--input"]);
+    command.arg(json!({ "requests": requests }).to_string());
+    let running = command
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    world.server.wait_for(1);
+    let revoke = |arguments: &[&str]| {
+        let mut command = world.command();
+        ended(command.arg("revoke").arg("fetched").args(arguments))
+    };
+    let refused = revoke(&["fetch", "shared"]).expect(2).stderr;
+    assert!(refused.contains("it has http"), "{refused}");
+    let refused = revoke(&["strategy", "http"]).expect(2).stderr;
+    assert!(refused.contains("granted to: agent:fetch"), "{refused}");
+    let told = revoke(&["fetch", "http", "--json"]).expect(0).json();
+    assert_eq!(
+        told,
+        json!({"run": "fetched", "role": "agent:fetch", "revoked": "http"})
+    );
+    revoke(&["agent:fetch", "http"]).expect(2);
+    world.server.release();
+    let output = running.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let step = world.step_ended();
+    let answers = &step["result"]["completed"]["output"]["inline"]["answers"];
+    assert_eq!(
+        answers[0]["body"], "at last",
+        "what had left is answered: {step}"
+    );
+    assert_eq!(answers[1]["code"], "denied", "{step}");
+    assert_eq!(step["call"]["denied_host_calls"], 1, "{step}");
+    assert_eq!(world.server.seen().len(), 1, "nothing left any more");
+    ended(world.command().args(["replay", "fetched"])).expect(0);
+    let shown = ended(world.command().args(["show", "fetched"]))
+        .expect(0)
+        .stdout;
+    assert!(
+        shown.contains("agent:fetch has lost its grant of http"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn a_call_of_the_outside_is_an_event_of_the_process() {
     let world = World::new("method = \"POST\"");
     let mut first = world.begin("POST", "/thing");

@@ -167,3 +167,23 @@ fn a_fork_has_what_was_shared_and_goes_its_own_way() {
     assert_eq!(versions, (1..=versions.len() as u64).collect::<Vec<_>>());
     place.run(["replay", "other"]).expect(0);
 }
+
+#[test]
+fn a_grant_that_is_taken_from_a_run_that_nobody_drives_is_gone_when_it_goes_on() {
+    let place = Place::new();
+    let flow = flow(&place, &["one"], 2);
+    let killed = begun(&place, &flow, Some("after-record:1"));
+    assert_eq!(killed.code, None, "{}", killed.stderr);
+    place.run(["revoke", "shared", "one", "shared"]).expect(0);
+    place.run(["resume", "shared", "--json"]).expect(1);
+    let events = events(&place, "shared");
+    let ended = events.iter().find(|event| event["type"] == "step_ended");
+    let ended = ended.unwrap();
+    assert_eq!(ended["result"]["failed"]["code"], "denied", "{ended}");
+    assert_eq!(
+        changes(&events).0.len(),
+        0,
+        "the read was recorded, the change came too late"
+    );
+    place.run(["replay", "shared"]).expect(0);
+}

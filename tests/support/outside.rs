@@ -157,6 +157,12 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
             &vec![b'x'; query.parse().unwrap_or(0)],
         ),
         "/endless" => endless(stream),
+        "/in-chunks" => {
+            let page = shared.state.lock().unwrap().pages.get(query).cloned();
+            in_chunks(stream, page.unwrap_or_default().as_bytes())
+        }
+        "/drip-head" => drip(stream, shared, b"HTTP/1.1 200 OK\r\nx-slow: "),
+        "/drip-body" => drip(stream, shared, b"HTTP/1.1 200 OK\r\n\r\n"),
         "/cut" => Ok(()),
         "/cut-body" => {
             let mut stream = stream;
@@ -215,6 +221,30 @@ fn answer(mut stream: &TcpStream, status: &str, headers: &str, body: &[u8]) -> s
     );
     stream.write_all(head.as_bytes())?;
     stream.write_all(body)
+}
+
+/// A body in chunks of three bytes, so that whatever is in it is split.
+fn in_chunks(mut stream: &TcpStream, body: &[u8]) -> std::io::Result<()> {
+    stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")?;
+    for part in body.chunks(3) {
+        let chunk = [format!("{:x}\r\n", part.len()).as_bytes(), part, b"\r\n"].concat();
+        stream.write_all(&chunk)?;
+        stream.flush()?;
+    }
+    stream.write_all(b"0\r\n\r\n")
+}
+
+/// A byte now and then, for as long as the client stays.
+fn drip(mut stream: &TcpStream, shared: &Shared, beginning: &[u8]) -> std::io::Result<()> {
+    stream.write_all(beginning)?;
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        stream.write_all(b"x")?;
+        let state = shared.state.lock().unwrap();
+        let pause = Duration::from_millis(10);
+        drop(shared.changed.wait_timeout(state, pause).unwrap());
+    }
+    Ok(())
 }
 
 /// Chunks, until the client has had enough.

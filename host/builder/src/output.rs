@@ -200,7 +200,7 @@ pub(crate) fn kept_workspace(folder: &Path, source: &str) -> Option<Vec<Built>> 
     let kept = |made: WorkspaceMade| {
         let path = folder.join(format!("{}.wasm", made.name));
         let bytes = fs::read(&path).ok()?;
-        (digest(&bytes) == made.digest).then(|| Built {
+        (digest(&bytes) == made.digest).then_some(Built {
             name: made.name,
             kind: made.kind,
             path,

@@ -55,7 +55,7 @@ impl Language {
 const MORE_EXPORTS: [&str; 2] = ["compensate", "config-check"];
 
 /// Interfaces that a project may ask for.
-const GRANTS: [&str; 2] = ["http", "shared"];
+const GRANTS: [&str; 3] = ["http", "artifacts", "shared"];
 
 /// A project, read and checked.
 #[derive(Clone, Debug)]

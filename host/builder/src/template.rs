@@ -220,7 +220,7 @@ mod tests {
                     name: "mine",
                     kind,
                     written,
-                    grants: &["http".to_owned()],
+                    grants: &["http", "shared", "artifacts"].map(str::to_owned),
                     rust_sdk: Some(Path::new("/sdk/rust")),
                 };
                 let files = new_project(parent.path(), &new).unwrap();
@@ -237,7 +237,7 @@ mod tests {
                 if language != Language::Rust {
                     let project = Project::read(&dir, language).unwrap();
                     assert_eq!(project.settings.kind, kind);
-                    assert_eq!(project.settings.grants, ["http"]);
+                    assert_eq!(project.settings.grants, ["http", "shared", "artifacts"]);
                 }
                 // A second one would write over the first.
                 assert!(new_project(parent.path(), &new).is_err());

@@ -8,8 +8,9 @@ use crate::error::BuildError;
 use crate::project::Project;
 
 /// The contract, as it is in `wit/`.
-pub(crate) const CONTRACT: [(&str, &str); 8] = [
+pub(crate) const CONTRACT: [(&str, &str); 9] = [
     ("agent.wit", include_str!("../../../wit/agent.wit")),
+    ("artifacts.wit", include_str!("../../../wit/artifacts.wit")),
     ("group.wit", include_str!("../../../wit/group.wit")),
     ("host.wit", include_str!("../../../wit/host.wit")),
     ("http.wit", include_str!("../../../wit/http.wit")),

@@ -96,6 +96,10 @@ pub(crate) enum Command {
     Unpause(UnpauseArguments),
     /// Answer a step that waits for a decision, and go on
     Answer(AnswerArguments),
+    /// Take a granted capability from a use of a plugin, from its next host call in the run on
+    Revoke(RevokeArguments),
+    /// List the artifacts of a run, or write one into a file
+    Artifact(ArtifactArguments),
     /// List the runs of the store, or let one go on with another version of a plugin
     Runs(RunsArguments),
     /// Show a run: steps, decisions, fuel, times, errors
@@ -148,6 +152,8 @@ impl Command {
             Self::Unpause(unpause) => unpause.json,
             Self::Cancel(cancel) => cancel.json,
             Self::Answer(answer) => answer.json,
+            Self::Revoke(revoke) => revoke.json,
+            Self::Artifact(artifact) => artifact.json,
             Self::Runs(runs) => match &runs.command {
                 Some(RunsArgument::Migrate(migrate)) => migrate.json,
                 None => runs.json,
@@ -263,6 +269,33 @@ pub(crate) struct CheckpointArguments {
     /// What it is for
     #[arg(long, value_name = "TEXT")]
     pub(crate) label: String,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RevokeArguments {
+    /// The run's id, or `last`
+    pub(crate) run: String,
+    /// An agent of the flow; or `strategy`, or `aggregator:NAME`
+    pub(crate) role: String,
+    /// `http`, `shared` or `artifacts`
+    pub(crate) capability: String,
+    /// Print one JSON document
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ArtifactArguments {
+    /// The run's id, or `last`
+    pub(crate) run: String,
+    /// The artifact's id; all are listed when left out
+    pub(crate) artifact: Option<String>,
+    /// Write its content there
+    #[arg(short, long, value_name = "FILE", requires = "artifact")]
+    pub(crate) output: Option<PathBuf>,
     /// Print one JSON document
     #[arg(long)]
     pub(crate) json: bool,

@@ -82,6 +82,8 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Fork(fork) => commands::fork::fork(&settings, fork).await,
         Command::Cancel(cancel) => commands::steer::cancel(&settings, cancel).await,
         Command::Answer(answer) => commands::steer::answer(&settings, answer).await,
+        Command::Revoke(revoke) => commands::steer::revoke(&settings, revoke).await,
+        Command::Artifact(artifact) => commands::artifact::artifact(&settings, artifact).await,
         Command::Runs(runs) => commands::runs::runs(&settings, runs).await,
         Command::Show(show) => commands::show::show(&settings, show).await,
         Command::Events(events) => commands::events::events(&settings, events).await,

@@ -12,8 +12,8 @@ use menagerie_orchestration::event::Pins;
 use menagerie_orchestration::flow::{Flow, PluginSource, PluginUse, RunLimits};
 use menagerie_orchestration::wire;
 use menagerie_sandbox::{
-    CONTRACT_VERSION, Catalogue, CeilingError, Engine, Grants, HttpPolicy, Kind, Limits, LoadError,
-    Plugin, SharedPolicy,
+    ArtifactPolicy, CONTRACT_VERSION, Catalogue, CeilingError, Engine, Grants, HttpPolicy, Kind,
+    Limits, LoadError, Plugin, SharedPolicy,
 };
 
 use crate::translate::{Skills, limits_of, policy_of};
@@ -123,6 +123,8 @@ pub struct Part {
     pub http: Option<Arc<HttpPolicy>>,
     /// What it may share with the run's other steps.
     pub shared: Option<Arc<SharedPolicy>>,
+    /// What it may do with the run's artifacts.
+    pub artifacts: Option<ArtifactPolicy>,
 }
 
 /// A flow with everything that it needs.
@@ -233,7 +235,8 @@ fn with_line(role: &str, problem: AssembleProblem) -> AssembleProblem {
 
 /// For each interface that takes a grant, a line of a flow file that grants it. One that this host does
 /// not serve has none.
-const GRANT_LINES: [(&str, &str); 2] = [
+const GRANT_LINES: [(&str, &str); 3] = [
+    ("artifacts", "grants.artifacts = {}"),
     (
         "http",
         "grants.http.allow = [{ host = \"example.org\", path = \"/**\" }]",
@@ -320,6 +323,9 @@ pub(crate) fn part(
             .http
             .as_ref()
             .map(|grant| Arc::new(policy_of(grant))),
+        artifacts: uses.grants.artifacts.as_ref().map(|grant| ArtifactPolicy {
+            max_size: grant.max_size,
+        }),
         shared: uses.grants.shared.as_ref().map(|grant| {
             Arc::new(SharedPolicy {
                 read: grant.read.clone(),

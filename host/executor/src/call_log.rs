@@ -192,7 +192,7 @@ const CLASSES: [(EffectClass, &str); 4] = [
     (EffectClass::AtMostOnce, "at-most-once"),
 ];
 
-const INTERFACES: [Interface; 2] = [Interface::Http, Interface::Shared];
+const INTERFACES: [Interface; 3] = [Interface::Http, Interface::Shared, Interface::Artifacts];
 
 /// How a row says what its call is: the class and, but for `http`, a space and the interface.
 fn effect_of(intent: &Intent) -> Cow<'static, str> {

@@ -1,14 +1,18 @@
-//! Where calls under way ask their run's loop for what only the run's state knows.
+//! Where calls under way ask their run's loop for what only the run's state knows: what the steps share,
+//! and which artifacts there are. What the loop has to say unasked, that a grant is gone, stands here too.
 //!
 //! The loop is the only one that changes the state, and answers when what it answers is durable.
 
-use menagerie_orchestration::document::Document;
+use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use menagerie_journal::Content;
+use menagerie_orchestration::artifact::{Artifact, NewArtifact};
 use menagerie_orchestration::event::{CallId, Event, Recorded, SharedOutcome};
 use menagerie_orchestration::input::Input;
 use menagerie_orchestration::run::Run;
 use menagerie_orchestration::shared::{SharedChange, Versioned};
-use menagerie_sandbox::{SharedAnswer, SharedState, SharedValue};
-use serde_json::Value;
+use menagerie_sandbox::{ArtifactInfo, SharedAnswer, SharedValue};
 use tokio::sync::{mpsc, oneshot};
 
 /// Questions that may wait for the loop; whoever asks more waits too.
@@ -16,11 +20,14 @@ const QUESTIONS_WAITING: usize = 64;
 
 /// Where the calls of one run ask. Clones ask the same loop.
 #[derive(Clone)]
-pub struct Desk(mpsc::Sender<Question>);
+pub struct Desk {
+    sender: mpsc::Sender<Question>,
+    gone: Arc<RwLock<BTreeSet<(String, String)>>>,
+}
 
 /// What a call wants to know or have.
 pub(crate) enum Question {
-    /// A value.
+    /// A value that the steps share.
     Get {
         key: String,
         tell: oneshot::Sender<Option<SharedValue>>,
@@ -30,6 +37,38 @@ pub(crate) enum Question {
         change: Box<SharedChange>,
         tell: oneshot::Sender<SharedAnswer>,
     },
+    /// An artifact, by its id.
+    Stat {
+        id: String,
+        tell: oneshot::Sender<Option<ArtifactInfo>>,
+    },
+    /// A new one.
+    Put {
+        new: Box<NewArtifact>,
+        content: Content,
+        tell: oneshot::Sender<Option<ArtifactInfo>>,
+    },
+}
+
+impl Desk {
+    /// Asks, and waits for the answer.
+    pub(crate) async fn ask<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<T>) -> Question,
+    ) -> Result<T, String> {
+        let ended = || "the run's loop has ended".to_owned();
+        let (tell, told) = oneshot::channel();
+        let sent = self.sender.send(question(tell)).await;
+        sent.map_err(|_| ended())?;
+        told.await.map_err(|_| ended())
+    }
+
+    /// Whether a use of a plugin has lost a grant.
+    pub(crate) fn is_revoked(&self, role: &str, interface: &str) -> bool {
+        let gone = self.gone.read().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = gone.iter();
+        gone.any(|(of, taken)| of == role && taken == interface)
+    }
 }
 
 /// The loop's side of the desk.
@@ -40,13 +79,19 @@ pub(crate) struct Questions {
 }
 
 impl Questions {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(run: &Run) -> Self {
         let (sender, waiting) = mpsc::channel(QUESTIONS_WAITING);
-        Self {
-            desk: Desk(sender),
+        let desk = Desk {
+            sender,
+            gone: Arc::default(),
+        };
+        let questions = Self {
+            desk,
             waiting,
             taken: Vec::new(),
-        }
+        };
+        questions.tell_revoked(run);
+        questions
     }
 
     pub(crate) fn desk(&self) -> Desk {
@@ -65,31 +110,52 @@ impl Questions {
         }
     }
 
-    /// What the machine is to be told of the questions that wait: changes that were not made before.
+    /// What the machine is to be told of the questions that wait: what was not done before.
     pub(crate) fn inputs(&mut self, run: &Run) -> Vec<Input> {
         while let Ok(question) = self.waiting.try_recv() {
             self.taken.push(question);
         }
-        let changes = self.taken.iter().filter_map(|question| match question {
-            Question::Set { change, .. } => Some(change),
-            Question::Get { .. } => None,
+        let inputs = self.taken.iter().filter_map(|question| match question {
+            Question::Set { change, .. } => {
+                let made = run.shared_version_made(change.call, change.ordinal);
+                made.is_none().then(|| Input::SharedSet(change.clone()))
+            }
+            Question::Put { new, .. } => {
+                let made = run.artifact_made(new.call, new.ordinal);
+                made.is_none().then(|| Input::ArtifactPut(new.clone()))
+            }
+            Question::Get { .. } | Question::Stat { .. } => None,
         });
-        changes
-            .filter(|change| {
-                run.shared_version_made(change.call, change.ordinal)
-                    .is_none()
-            })
-            .map(|change| Input::SharedSet(change.clone()))
-            .collect()
+        inputs.collect()
+    }
+
+    /// The contents of the artifacts that were made: they become durable with their events.
+    pub(crate) fn contents(&self, recorded: &[Recorded]) -> Vec<Content> {
+        let made = recorded.iter().filter_map(|made| match &made.event {
+            Event::ArtifactPut { artifact, .. } => Some(artifact.digest.as_str()),
+            _ => None,
+        });
+        let made: BTreeSet<&str> = made.collect();
+        let contents = self.taken.iter().filter_map(|question| match question {
+            Question::Put { new, content, .. } if made.contains(new.digest.as_str()) => {
+                Some(content.clone())
+            }
+            _ => None,
+        });
+        contents.collect()
     }
 
     /// Answers what was taken, now that `recorded` is durable. A call that is not outstanding any more
     /// gets no answer, and needs none.
     pub(crate) fn answer(&mut self, run: &Run, recorded: &[Recorded]) {
+        let revoked = |made: &Recorded| matches!(made.event, Event::GrantRevoked { .. });
+        if recorded.iter().any(revoked) {
+            self.tell_revoked(run);
+        }
+        // Whoever does not wait any more is not told.
         for question in self.taken.drain(..) {
             match question {
                 Question::Get { key, tell } => {
-                    // Whoever does not wait any more is not told.
                     let _ = tell.send(run.shared(&key).map(value_of));
                 }
                 Question::Set { change, tell } => {
@@ -97,8 +163,28 @@ impl Questions {
                         let _ = tell.send(answer);
                     }
                 }
+                Question::Stat { id, tell } => {
+                    let _ = tell.send(run.artifact(&id).map(info_of));
+                }
+                Question::Put { new, tell, .. } => {
+                    let made = run.artifact_made(new.call, new.ordinal);
+                    if made.is_some() || run.is_outstanding(new.call) {
+                        let _ = tell.send(made.map(info_of));
+                    }
+                }
             }
         }
+    }
+
+    fn tell_revoked(&self, run: &Run) {
+        let taken = run.revoked();
+        let taken = taken.map(|(role, interface)| (role.to_owned(), interface.to_owned()));
+        let mut gone = self
+            .desk
+            .gone
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        *gone = taken.collect();
     }
 }
 
@@ -139,66 +225,13 @@ fn value_of(found: &Versioned) -> SharedValue {
     }
 }
 
-/// What the steps of a run share, as one call of it sees that.
-pub(crate) struct SharedOfCall {
-    pub(crate) call: CallId,
-    pub(crate) desk: Desk,
-}
-
-impl SharedOfCall {
-    async fn ask<T>(
-        &self,
-        question: impl FnOnce(oneshot::Sender<T>) -> Question,
-    ) -> Result<T, String> {
-        let gone = || "the run's loop has ended".to_owned();
-        let (tell, told) = oneshot::channel();
-        self.desk.0.send(question(tell)).await.map_err(|_| gone())?;
-        told.await.map_err(|_| gone())
-    }
-}
-
-#[async_trait::async_trait]
-impl SharedState for SharedOfCall {
-    async fn get(&self, key: &str) -> Result<Option<SharedValue>, String> {
-        let key = key.to_owned();
-        self.ask(|tell| Question::Get { key, tell }).await
-    }
-
-    async fn compare_and_set(
-        &self,
-        ordinal: u32,
-        key: &str,
-        expected: Option<u32>,
-        value: &str,
-    ) -> Result<SharedAnswer, String> {
-        let value: Value = serde_json::from_str(value).map_err(|error| error.to_string())?;
-        let change = Box::new(SharedChange {
-            call: self.call,
-            ordinal,
-            key: key.to_owned(),
-            expected,
-            value: Document::from(value),
-        });
-        self.ask(|tell| Question::Set { change, tell }).await
-    }
-}
-
-/// Of a call that is only made again: all its answers are in the log, and it gets no others.
-pub(crate) struct NothingShared;
-
-#[async_trait::async_trait]
-impl SharedState for NothingShared {
-    async fn get(&self, _key: &str) -> Result<Option<SharedValue>, String> {
-        Err("a replay asks for nothing".to_owned())
-    }
-
-    async fn compare_and_set(
-        &self,
-        _ordinal: u32,
-        _key: &str,
-        _expected: Option<u32>,
-        _value: &str,
-    ) -> Result<SharedAnswer, String> {
-        Err("a replay changes nothing".to_owned())
+fn info_of(artifact: &Artifact) -> ArtifactInfo {
+    ArtifactInfo {
+        id: artifact.id.clone(),
+        name: artifact.name.clone(),
+        version: artifact.version,
+        media_type: artifact.media_type.clone(),
+        digest: artifact.digest.clone(),
+        size: artifact.size,
     }
 }

@@ -127,13 +127,13 @@ impl Driver {
             claim,
             outstanding: Outstanding::of(&run),
             places: Places::new(run.limits().max_concurrent),
+            questions: Questions::new(&run),
             run,
             known,
             live: BTreeMap::new(),
             ending: Vec::new(),
             sender,
             inputs,
-            questions: Questions::new(),
             inbox_after: 0,
         }
     }
@@ -178,7 +178,7 @@ impl Driver {
         }
     }
 
-    /// Folds inputs in, with the changes that calls ask for, and answers these calls.
+    /// Folds inputs in, with what calls ask for, and answers these calls.
     async fn take_in_and_answer(&mut self, mut inputs: Vec<Input>) -> Result<(), ExecutorError> {
         // A call asks before it ends.
         inputs.splice(0..0, self.questions.inputs(&self.run));
@@ -265,6 +265,7 @@ impl Driver {
             self.outstanding = Outstanding::of(&self.run);
         }
         let mut batch = store::batch(&self.key, &self.run, &recorded)?;
+        batch.payloads.extend(self.questions.contents(&recorded));
         self.known.change(&self.outstanding, &mut batch);
         batch.acks = acks;
         self.commit(batch, store::status_of(&self.run)).await?;
@@ -356,7 +357,8 @@ impl Driver {
         self.inbox_after = last.position;
         let acks = entries.iter().map(|entry| entry.input_id.clone()).collect();
         let wishes: Vec<Input> = entries.iter().filter_map(wish_of).collect();
-        self.take_in(&wishes, acks).await?;
+        let recorded = self.take_in(&wishes, acks).await?;
+        self.questions.answer(&self.run, &recorded);
         Ok(())
     }
 

@@ -317,6 +317,9 @@ impl Told {
         };
         // It was read a moment ago.
         let _ = wire::decode(text, beside);
+        if let Event::ArtifactPut { artifact, .. } = &recorded.event {
+            self.payloads.extend(store::parse_digest(&artifact.digest));
+        }
         let (of, id, attempt) = match &recorded.event {
             Event::StepEnded {
                 step, id, attempt, ..

@@ -138,9 +138,15 @@ pub(crate) fn input_of(
         };
     }
     let result = match answer.result {
-        Ok(GuestReply::Output { output, confidence }) => {
-            StepResult::Completed { output, confidence }
-        }
+        Ok(GuestReply::Output {
+            output,
+            confidence,
+            attachments,
+        }) => StepResult::Completed {
+            output,
+            confidence,
+            attachments,
+        },
         Ok(GuestReply::Decision(_)) => StepResult::Failed(mismatch("an output", "a decision")),
         Err(failure) => StepResult::Failed(failure),
     };

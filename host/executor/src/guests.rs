@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
+use menagerie_orchestration::artifact::ArtifactRef;
 use menagerie_orchestration::command::Call;
 use menagerie_orchestration::decision::Decision;
 use menagerie_orchestration::document::Document;
@@ -80,6 +81,8 @@ pub enum GuestReply {
         output: Document,
         /// How sure the guest is.
         confidence: Option<f64>,
+        /// Artifacts of the run that go with it.
+        attachments: Vec<ArtifactRef>,
     },
 }
 

@@ -111,6 +111,7 @@ mod tests {
                 result: StepResult::Completed {
                     output: Document::empty_object(),
                     confidence: None,
+                    attachments: Vec::new(),
                 },
                 context: Default::default(),
                 facts,

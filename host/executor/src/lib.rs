@@ -3,6 +3,7 @@
 //! The pure machine of `menagerie-orchestration` says what is outstanding; this crate does it, and
 //! tells the machine what came of it. Nothing leaves before the events behind it are durable.
 
+mod asking;
 mod assemble;
 mod call_log;
 mod clock;

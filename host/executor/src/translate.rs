@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use menagerie_orchestration::artifact::{Artifact, ArtifactRef};
 use menagerie_orchestration::command::Member;
 use menagerie_orchestration::decision::{
     Decision, Dependency, Ending, JoinRequest, StepRequest, Wake,
@@ -20,6 +21,24 @@ use serde_json::{Value, json};
 
 /// The skills of each agent's plugin, by the agent's name.
 pub(crate) type Skills = BTreeMap<String, Vec<String>>;
+
+/// An artifact, as a task refers to it.
+pub(crate) fn attachment(artifact: &Artifact) -> types::ArtifactRef {
+    types::ArtifactRef {
+        id: artifact.id.clone(),
+        media_type: artifact.media_type.clone(),
+        digest: artifact.digest.clone(),
+    }
+}
+
+/// An artifact, as an outcome refers to it.
+pub(crate) fn attached(attached: types::ArtifactRef) -> ArtifactRef {
+    ArtifactRef {
+        id: attached.id,
+        media_type: attached.media_type,
+        digest: attached.digest,
+    }
+}
 
 /// The codes that a guest's fault may have.
 const FAULTS: [&str; 5] = [

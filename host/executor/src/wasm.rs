@@ -11,16 +11,17 @@ use menagerie_orchestration::event::CallId;
 use menagerie_orchestration::failure::Failure;
 use menagerie_orchestration::flow::Flow;
 use menagerie_sandbox::{
-    CallLog, CallReport, CallSpec, Catalogue, Ended, HistoryPager, HostWaits, Invocation, LogLine,
-    NoWaits, Observer, Outside, Progress, Reply, Request, SharedAccess, SharedState, types,
+    ArtifactAccess, CallLog, CallReport, CallSpec, Catalogue, Ended, HistoryPager, HostWaits,
+    Invocation, LogLine, NoWaits, Observer, Outside, Progress, Reply, Request, SharedAccess, types,
 };
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
+use crate::asking::Asking;
 use crate::assemble::{Assembled, Part};
 use crate::call_log::{Attempt, JournalCallLog};
 use crate::clock::Clock;
-use crate::desk::{Desk, NothingShared, SharedOfCall};
+use crate::desk::Desk;
 use crate::driver::Surroundings;
 use crate::guests::{GuestAnswer, GuestReply, GuestUse, Guests};
 use crate::held::HeldSlot;
@@ -45,7 +46,7 @@ pub(crate) struct Ports {
     pub(crate) history: Arc<dyn HistoryPager>,
     pub(crate) observer: Arc<dyn Observer>,
     pub(crate) waits: Arc<dyn HostWaits>,
-    pub(crate) shared: Arc<dyn SharedState>,
+    pub(crate) asking: Arc<Asking>,
 }
 
 type Loaded = Arc<Mutex<BTreeMap<(String, String), Part>>>;
@@ -92,7 +93,7 @@ impl WasmGuests {
         &self,
         call: &Call,
         waits: Arc<dyn HostWaits>,
-        shared: Arc<dyn SharedState>,
+        desk: Option<Desk>,
         cancel: CancellationToken,
     ) -> Ports {
         let (journal, key) = (self.journal.clone(), self.key.clone());
@@ -111,7 +112,13 @@ impl WasmGuests {
                 step: call.step.clone(),
             }),
             waits,
-            shared,
+            asking: Arc::new(Asking {
+                journal: self.journal.clone(),
+                key: self.key.clone(),
+                call: call.id,
+                role: call.role.to_string(),
+                desk,
+            }),
         }
     }
 
@@ -119,7 +126,7 @@ impl WasmGuests {
         &self,
         call: &Call,
         waits: Arc<dyn HostWaits>,
-        shared: Arc<dyn SharedState>,
+        desk: Option<Desk>,
         cancel: CancellationToken,
     ) -> BoxFuture<'static, GuestAnswer> {
         let role = call.role.to_string();
@@ -127,7 +134,7 @@ impl WasmGuests {
             let failure = Failure::new("refused", format!("the run has no plugin for {role}"));
             return Box::pin(std::future::ready(GuestAnswer::unmade(failure)));
         };
-        let ports = self.ports(call, waits, shared, cancel);
+        let ports = self.ports(call, waits, desk, cancel);
         let engine = self.catalogue.engine().clone();
         if let Some(digest) = self.migrated.get(&role).cloned() {
             let (this, call) = (self.clone(), call.clone());
@@ -191,7 +198,7 @@ impl RunCalls {
             CallRequest::Process { input } => Request::Process(types::Task {
                 input: input.clone(),
                 config,
-                attachments: Vec::new(),
+                attachments: call.attachments.iter().map(translate::attachment).collect(),
                 extra: Vec::new(),
             }),
             CallRequest::Decide { view } => Request::Decide(Box::new(translate::view_of(
@@ -244,8 +251,13 @@ impl RunCalls {
                 stand_in: None,
                 shared: part.shared.as_ref().map(|policy| SharedAccess {
                     policy: policy.clone(),
-                    state: ports.shared,
+                    state: ports.asking.clone(),
                 }),
+                artifacts: part.artifacts.map(|policy| ArtifactAccess {
+                    policy,
+                    store: ports.asking.clone(),
+                }),
+                revoked: ports.asking,
                 waits: ports.waits,
             },
         }
@@ -266,7 +278,7 @@ impl RunCalls {
 
 impl Guests for WasmGuests {
     fn call(&self, call: Call, cancel: CancellationToken) -> BoxFuture<'static, GuestAnswer> {
-        self.call_while(&call, Arc::new(NoWaits), Arc::new(NothingShared), cancel)
+        self.call_while(&call, Arc::new(NoWaits), None, cancel)
     }
 
     fn call_in_slot(
@@ -276,11 +288,7 @@ impl Guests for WasmGuests {
         desk: Desk,
         cancel: CancellationToken,
     ) -> BoxFuture<'static, GuestAnswer> {
-        let shared = Arc::new(SharedOfCall {
-            call: call.id,
-            desk,
-        });
-        self.call_while(&call, Arc::new(slot), shared, cancel)
+        self.call_while(&call, Arc::new(slot), Some(desk), cancel)
     }
 
     fn reads_figures(&self) -> bool {
@@ -347,6 +355,11 @@ fn result_of(ended: Ended) -> Result<GuestReply, Failure> {
             Some(output) => Ok(GuestReply::Output {
                 output,
                 confidence: outcome.confidence,
+                attachments: outcome
+                    .attachments
+                    .into_iter()
+                    .map(translate::attached)
+                    .collect(),
             }),
             // The sandbox has validated it.
             None => Err(Failure::new("output", "the answer is no JSON")),

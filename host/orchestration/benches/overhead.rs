@@ -178,6 +178,7 @@ impl Driver {
                     result: StepResult::Completed {
                         output: self.output.clone(),
                         confidence: None,
+                        attachments: Vec::new(),
                     },
                     context: BTreeMap::new(),
                     facts,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::artifact::Artifact;
 use crate::document::Document;
 use crate::event::{CallId, CallOf, StepNo, TimerId};
 use crate::failure::Failure;
@@ -79,6 +80,8 @@ pub struct Call {
     pub hints: BTreeMap<String, Document>,
     /// What the agent had kept, in earlier steps of the run, when the attempt became ready.
     pub own_context: OwnContext,
+    /// Artifacts of the run that go with the step's input, in the order in which they were made.
+    pub attachments: Vec<Artifact>,
     /// When nothing stood in its way but a slot.
     pub ready: Timestamp,
     /// The logical time of the call: the same for every execution of the attempt.

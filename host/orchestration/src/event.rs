@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::{Artifact, ArtifactRef};
 use crate::decision::Decision;
 use crate::document::Document;
 use crate::failure::Failure;
@@ -206,6 +207,9 @@ pub enum StepResult<D = Document> {
         /// How sure the guest is.
         #[serde(skip_serializing_if = "Option::is_none")]
         confidence: Option<f64>,
+        /// Artifacts of the run that go with the answer.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        attachments: Vec<ArtifactRef>,
     },
     /// Without.
     Failed(Failure<D>),
@@ -522,6 +526,32 @@ pub enum Event<D = Document> {
         value: D,
         /// The answer.
         outcome: SharedOutcome,
+    },
+    /// A guest made an artifact; its content stands in the run's journal.
+    ArtifactPut {
+        /// Whose call.
+        call: CallOf,
+        /// Its attempt.
+        attempt: u32,
+        /// Its execution.
+        execution: u32,
+        /// The number of the host call within the attempt, from 0.
+        ordinal: u32,
+        /// The step's id; of a strategy's call `decision-<number>`.
+        id: String,
+        /// The agent or aggregator that made it, or `strategy`.
+        agent: String,
+        /// What was made.
+        artifact: Artifact,
+    },
+    /// A capability was taken from a use of a plugin, from its next host call on.
+    GrantRevoked {
+        /// `agent:NAME`, `strategy` or `aggregator:NAME`.
+        role: String,
+        /// The interface.
+        interface: String,
+        /// Who wanted it.
+        by: String,
     },
     /// An input could not be acted on.
     InputRefused {

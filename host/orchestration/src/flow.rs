@@ -64,6 +64,9 @@ pub struct Grants {
     /// What the steps of a run share.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared: Option<SharedGrant>,
+    /// Files of the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifacts: Option<ArtifactsGrant>,
 }
 
 impl Grants {
@@ -73,6 +76,7 @@ impl Grants {
         let ruled = [
             self.http.as_ref().map(|_| "http"),
             self.shared.as_ref().map(|_| "shared"),
+            self.artifacts.as_ref().map(|_| "artifacts"),
         ];
         let ruled = ruled.into_iter().flatten().map(str::to_owned);
         let mut names: Vec<String> = self.names.iter().cloned().chain(ruled).collect();
@@ -90,7 +94,22 @@ impl Grants {
     /// others may have begun beside it.
     #[must_use]
     pub fn wait_for_the_host(&self) -> bool {
-        self.http.is_some() || self.shared.is_some()
+        self.http.is_some() || self.shared.is_some() || self.artifacts.is_some()
+    }
+}
+
+/// A grant of `artifacts`: to read the run's, and to make some.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArtifactsGrant {
+    /// Bytes of one artifact.
+    pub max_size: u64,
+}
+
+impl Default for ArtifactsGrant {
+    fn default() -> Self {
+        Self {
+            max_size: crate::artifact::MOST_ARTIFACT_BYTES,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::artifact::NewArtifact;
 use crate::decision::Decision;
 use crate::document::Document;
 use crate::event::{Answer, CallFacts, CallId, Pins, StepResult, TimerId};
@@ -46,6 +47,8 @@ pub enum Input {
     Forked(Box<Forked>),
     /// A call asks for a change of what the run's steps share.
     SharedSet(Box<SharedChange>),
+    /// A call makes an artifact.
+    ArtifactPut(Box<NewArtifact>),
     /// From a person or another program.
     Wish {
         /// The id in the inbox, or one made up by who asked.
@@ -107,6 +110,13 @@ pub enum Wish {
         /// The digest of the component for each use: `agent:NAME`, `strategy`, `aggregator:NAME`.
         plugins: BTreeMap<String, String>,
     },
+    /// Take a capability from a use of a plugin.
+    Revoke {
+        /// `agent:NAME`, `strategy` or `aggregator:NAME`.
+        role: String,
+        /// The interface.
+        interface: String,
+    },
     /// Note the present state by name.
     Checkpoint {
         /// For people.
@@ -131,6 +141,7 @@ impl Input {
             Self::TimerFired(timer) => format!("timer:{timer}"),
             Self::Recovered => "recovery".to_owned(),
             Self::Forked(_) => "fork".to_owned(),
+            Self::ArtifactPut(new) => format!("artifact:{}:{}", new.call, new.ordinal),
             Self::SharedSet(change) => format!("shared:{}:{}", change.call, change.ordinal),
             Self::Wish { id, .. } => format!("inbox:{id}"),
         }

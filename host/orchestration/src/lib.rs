@@ -3,6 +3,7 @@
 //! No I/O, no clock, no random numbers and no async: time and seeds come in with the inputs, and
 //! the same inputs make the same events and commands in the same order.
 
+pub mod artifact;
 pub mod command;
 pub mod decision;
 pub mod document;
@@ -12,6 +13,7 @@ pub mod flow;
 pub mod flow_file;
 pub mod history_file;
 pub mod input;
+mod made;
 pub mod plan;
 pub mod replay;
 pub mod retry;

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
-use crate::event::{CallId, CallOf, SharedOutcome, StepNo};
+use crate::event::{CallId, CallOf, SharedOutcome};
+use crate::made::Made;
 
 /// Bytes of all keys and values of a run together, as JSON text.
 pub const MOST_BYTES: usize = 1 << 20;
@@ -52,23 +53,8 @@ pub(crate) struct Shared {
     bytes: usize,
     /// Asked for so far.
     changes: u32,
-    /// What attempts that have not ended have set. A decision's place is 0, which no step has.
-    made: BTreeMap<StepNo, Made>,
-}
-
-/// The versions that one attempt has set, by the number of the host call.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-struct Made {
-    attempt: u32,
-    versions: BTreeMap<u32, u32>,
-}
-
-/// Strategies are asked one question at a time: one place is enough for all of them.
-fn place(of: CallOf) -> StepNo {
-    match of {
-        CallOf::Decision(_) => StepNo(0),
-        CallOf::Step(no) => no,
-    }
+    /// The versions that attempts under way have set.
+    pub(crate) made: Made,
 }
 
 impl Shared {
@@ -99,7 +85,7 @@ impl Shared {
     /// Takes what came of a change.
     pub(crate) fn take(
         &mut self,
-        (call, attempt): (CallOf, u32),
+        of: (CallOf, u32),
         ordinal: u32,
         (key, value): (&str, &Document),
         outcome: SharedOutcome,
@@ -112,35 +98,11 @@ impl Shared {
         let value = value.clone();
         self.values
             .insert(key.to_owned(), Versioned { version, value });
-        let made = self.made.entry(place(call)).or_default();
-        if made.attempt != attempt {
-            *made = Made {
-                attempt,
-                versions: BTreeMap::new(),
-            };
-        }
-        made.versions.insert(ordinal, version);
+        self.made.note(of, ordinal, version);
     }
 
     fn size(&self, key: &str) -> usize {
         let present = self.values.get(key);
         present.map_or(0, |present| key.len() + present.value.to_text().len())
-    }
-
-    /// The version that this very change made in an earlier execution of its attempt.
-    pub(crate) fn made(&self, call: CallId, ordinal: u32) -> Option<u32> {
-        let made = self.made.get(&place(call.of))?;
-        let version = made.versions.get(&ordinal)?;
-        (made.attempt == call.attempt).then_some(*version)
-    }
-
-    /// The attempt has ended: it is not executed again.
-    pub(crate) fn forget(&mut self, call: CallOf) {
-        self.made.remove(&place(call));
-    }
-
-    /// No attempt is executed again under the log that it had.
-    pub(crate) fn forget_all(&mut self) {
-        self.made.clear();
     }
 }

@@ -150,7 +150,7 @@ pub fn decode(
 }
 
 /// Every type of event that this host knows.
-pub const KINDS: [&str; 18] = [
+pub const KINDS: [&str; 20] = [
     "run_started",
     "decision_requested",
     "decided",
@@ -167,6 +167,8 @@ pub const KINDS: [&str; 18] = [
     "checkpointed",
     "run_forked",
     "shared_set",
+    "artifact_put",
+    "grant_revoked",
     "input_refused",
     "run_ended",
 ];
@@ -198,6 +200,8 @@ impl<D> Event<D> {
             Self::Checkpointed { .. } => "checkpointed",
             Self::RunForked { .. } => "run_forked",
             Self::SharedSet { .. } => "shared_set",
+            Self::ArtifactPut { .. } => "artifact_put",
+            Self::GrantRevoked { .. } => "grant_revoked",
             Self::InputRefused { .. } => "input_refused",
             Self::RunEnded { .. } => "run_ended",
         }
@@ -245,9 +249,14 @@ impl<D> MapDocuments<D> for StepResult<D> {
     type With<R> = StepResult<R>;
     fn map<R, E>(&self, f: &mut impl FnMut(&D) -> Result<R, E>) -> Result<StepResult<R>, E> {
         Ok(match self {
-            Self::Completed { output, confidence } => StepResult::Completed {
+            Self::Completed {
+                output,
+                confidence,
+                attachments,
+            } => StepResult::Completed {
                 output: f(output)?,
                 confidence: *confidence,
+                attachments: attachments.clone(),
             },
             Self::Failed(failure) => StepResult::Failed(failure.map(f)?),
         })
@@ -525,6 +534,32 @@ impl<D> MapDocuments<D> for Event<D> {
                 expected: *expected,
                 value: f(value)?,
                 outcome: *outcome,
+            },
+            Self::ArtifactPut {
+                call,
+                attempt,
+                execution,
+                ordinal,
+                id,
+                agent,
+                artifact,
+            } => Event::ArtifactPut {
+                call: *call,
+                attempt: *attempt,
+                execution: *execution,
+                ordinal: *ordinal,
+                id: id.clone(),
+                agent: agent.clone(),
+                artifact: artifact.clone(),
+            },
+            Self::GrantRevoked {
+                role,
+                interface,
+                by,
+            } => Event::GrantRevoked {
+                role: role.clone(),
+                interface: interface.clone(),
+                by: by.clone(),
             },
             Self::InputRefused {
                 input,

@@ -15,6 +15,7 @@ wasmtime::component::bindgen!({
             include menagerie:plugin/strategy-plugin@0.1.0;
             import menagerie:plugin/http@0.1.0;
             import menagerie:plugin/shared@0.1.0;
+            import menagerie:plugin/artifacts@0.1.0;
             export menagerie:plugin/group-strategy@0.1.0;
             export menagerie:plugin/agent@0.1.0;
             export menagerie:plugin/compensate@0.1.0;
@@ -32,6 +33,9 @@ wasmtime::component::bindgen!({
         "menagerie:plugin/history.before": async | trappable,
         "menagerie:plugin/figures.agents": async | trappable,
         "menagerie:plugin/http.send": async | trappable,
+        "menagerie:plugin/artifacts.put": async | trappable,
+        "menagerie:plugin/artifacts.stat": async | trappable,
+        "menagerie:plugin/artifacts.get": async | trappable,
         "menagerie:plugin/shared.get": async | trappable,
         "menagerie:plugin/shared.compare-and-set": async | trappable,
         default: trappable,

@@ -86,6 +86,8 @@ pub enum Interface {
     Http,
     /// `shared`.
     Shared,
+    /// `artifacts`.
+    Artifacts,
 }
 
 impl Interface {
@@ -95,6 +97,7 @@ impl Interface {
         match self {
             Interface::Http => "http",
             Interface::Shared => "shared",
+            Interface::Artifacts => "artifacts",
         }
     }
 }

@@ -11,6 +11,7 @@
 //!
 //! What it must not know: flows, routing, the journal, licences.
 
+mod artifacts;
 mod bindings;
 mod cache;
 mod call;
@@ -36,6 +37,7 @@ mod random;
 mod recorder;
 mod repeating;
 mod report;
+mod revoked;
 mod run;
 mod shared;
 mod spec;
@@ -46,6 +48,7 @@ pub mod types;
 mod waits;
 mod wasi;
 
+pub use artifacts::{ArtifactAccess, ArtifactContent, ArtifactInfo, ArtifactPolicy, ArtifactStore};
 pub use call_log::{
     CallKey, CallLog, CallLogError, CallTrouble, EffectClass, Intent, Interface, Known,
     MemoryCallLog, OnUnknown,
@@ -65,6 +68,7 @@ pub use manifest::{MANIFEST_SECTION, Manifest, Schemas, WantedLimits};
 pub use plugin::{Grants, Kind, Origin, Plugin};
 pub use recorder::{HostCall, InFlight, Made, Opened, Permission, Recorder, Ticket};
 pub use report::{CallReport, Ended, LogLine, Usage};
+pub use revoked::{NothingRevoked, Revocations};
 pub use shared::{SharedAccess, SharedAnswer, SharedPolicy, SharedState, SharedValue};
 pub use spec::{
     CallSpec, HistoryPager, Invocation, NoHistory, NoObserver, Observer, Outside, Progress, Reply,

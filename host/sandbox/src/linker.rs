@@ -5,7 +5,8 @@ use wasmtime::StoreContextMut;
 use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::menagerie::plugin::{
-    clock, figures, history, http, invocation, log, progress, random, routing, shared, types,
+    artifacts, clock, figures, history, http, invocation, log, progress, random, routing, shared,
+    types,
 };
 use crate::instant::rfc3339;
 use crate::spec::Progress;
@@ -38,6 +39,7 @@ pub(crate) fn host_linker(engine: &wasmtime::Engine) -> wasmtime::Result<HostLin
     history::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     figures::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     http::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
+    artifacts::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     shared::add_to_linker::<_, HasSelf<CallState>>(&mut linker, |state| state)?;
     add_fuel_left(&mut linker)?;
     Ok(linker)

@@ -171,7 +171,7 @@ const FOR_STRATEGIES: [(&str, &[Kind]); 2] = [
 const BY_GRANT: [&str; 5] = ["http", "model", "artifacts", "messages", "shared"];
 
 /// Those of them that this host serves. Each joins the linker with its own file.
-const SERVED_BY_GRANT: [&str; 2] = ["http", "shared"];
+const SERVED_BY_GRANT: [&str; 3] = ["http", "artifacts", "shared"];
 
 /// The functions that a call enters by, found once when the plugin is loaded.
 pub(crate) struct Exports {

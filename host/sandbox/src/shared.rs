@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::bindings::menagerie::plugin::shared as wit;
 use crate::call_log::{EffectClass, Interface, OnUnknown};
 use crate::ijson::{Budget, check_document};
-use crate::recorder::{HostCall, Made, Permission};
+use crate::recorder::{HostCall, Permission};
+use crate::revoked::{REVOKED, Told, told, unless_revoked};
 use crate::state::CallState;
 use crate::stop::Stop;
 
@@ -134,7 +135,7 @@ impl wit::Host for CallState {
             return Ok(Err(problem));
         }
         if !access.policy.reads(&key) {
-            return Ok(Err(self.denied(&key, "read")));
+            return Ok(Err(self.denied(not_allowed("read", &key))));
         }
         let request = format!("shared get {key}");
         let call = HostCall {
@@ -144,12 +145,16 @@ impl wit::Host for CallState {
             on_unknown: OnUnknown::Retry,
             request: request.as_bytes(),
         };
-        let state = access.state;
-        let make = move |_: Permission| async move { made(&state.get(&key).await) };
+        let (state, revoked) = (access.state, self.revoked.clone());
+        let make = move |_: Permission| async move {
+            unless_revoked(revoked, Interface::Shared, state.get(&key)).await
+        };
         let recorded = self.outside(call, make).await?;
-        let found: Option<SharedValue> = read_back(&recorded)?;
         self.give_way(recorded.len()).await;
-        Ok(Ok(found.map(versioned)))
+        Ok(match told::<Option<SharedValue>>(&recorded)? {
+            Told::Answer(found) => Ok(found.map(versioned)),
+            Told::Revoked => Err(self.denied(REVOKED.to_owned())),
+        })
     }
 
     async fn compare_and_set(
@@ -164,7 +169,9 @@ impl wit::Host for CallState {
             return Ok(Err(wit::Refusal::Problem(problem)));
         }
         if !access.policy.writes(&key) {
-            return Ok(Err(wit::Refusal::Problem(self.denied(&key, "change"))));
+            return Ok(Err(wit::Refusal::Problem(
+                self.denied(not_allowed("change", &key)),
+            )));
         }
         let expects = expected.map_or("none".to_owned(), |version| version.to_string());
         let request = format!("shared set {key} {expects} {value}");
@@ -175,23 +182,29 @@ impl wit::Host for CallState {
             on_unknown: OnUnknown::Retry,
             request: request.as_bytes(),
         };
-        let state = access.state;
+        let (state, revoked) = (access.state, self.revoked.clone());
         let make = move |permission: Permission| async move {
-            let ordinal = permission.ordinal;
-            made(&state.compare_and_set(ordinal, &key, expected, &value).await)
+            let set = state.compare_and_set(permission.ordinal, &key, expected, &value);
+            unless_revoked(revoked, Interface::Shared, set).await
         };
         let recorded = self.outside(call, make).await?;
-        let answer: SharedAnswer = read_back(&recorded)?;
         self.give_way(recorded.len()).await;
-        Ok(match answer {
-            SharedAnswer::Set(version) => Ok(version),
-            SharedAnswer::Conflict(found) => Err(wit::Refusal::Conflict(found.map(versioned))),
-            SharedAnswer::Full => {
+        Ok(match told(&recorded)? {
+            Told::Revoked => Err(wit::Refusal::Problem(self.denied(REVOKED.to_owned()))),
+            Told::Answer(SharedAnswer::Set(version)) => Ok(version),
+            Told::Answer(SharedAnswer::Conflict(found)) => {
+                Err(wit::Refusal::Conflict(found.map(versioned)))
+            }
+            Told::Answer(SharedAnswer::Full) => {
                 let message = "the run shares as much as it may, or was changed as often";
                 Err(wit::Refusal::Problem(problem("full", message.to_owned())))
             }
         })
     }
+}
+
+fn not_allowed(what: &str, key: &str) -> String {
+    format!("no rule of the grant lets this plugin {what} `{key}`")
 }
 
 fn versioned(found: SharedValue) -> wit::Versioned {
@@ -201,22 +214,6 @@ fn versioned(found: SharedValue) -> wit::Versioned {
     }
 }
 
-/// An answer as the log keeps it.
-fn made<T: Serialize>(answer: &Result<T, String>) -> Made {
-    match answer {
-        Ok(answer) => match serde_json::to_vec(answer) {
-            Ok(text) => Made::Answer(text),
-            Err(error) => Made::Failed(error.to_string()),
-        },
-        Err(message) => Made::Failed(message.clone()),
-    }
-}
-
-fn read_back<T: serde::de::DeserializeOwned>(recorded: &[u8]) -> Result<T, Stop> {
-    let read = serde_json::from_slice(recorded);
-    read.map_err(|error| Stop::Host(format!("a recorded answer cannot be read: {error}")))
-}
-
 impl CallState {
     fn shared_access(&self) -> Result<SharedAccess, Stop> {
         // A plugin that imports `shared` is loaded with a grant, or not at all.
@@ -224,9 +221,8 @@ impl CallState {
         access.ok_or_else(|| Stop::Host("the call has no grant of `shared`".to_owned()))
     }
 
-    fn denied(&mut self, key: &str, what: &str) -> wit::Problem {
+    fn denied(&mut self, message: String) -> wit::Problem {
         self.meters.denied();
-        let message = format!("no rule of the grant lets this plugin {what} `{key}`");
         problem("denied", message)
     }
 

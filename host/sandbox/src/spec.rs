@@ -8,11 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 
+use crate::artifacts::ArtifactAccess;
 use crate::call_log::CallLog;
 use crate::http::{HttpPolicy, StandIn};
 use crate::limits::Limits;
 use crate::plugin::{Kind, Plugin};
 use crate::report::LogLine;
+use crate::revoked::{NothingRevoked, Revocations};
 use crate::shared::SharedAccess;
 use crate::types::{
     AgentFigures, ConfigProblem, Decision, Difference, Fault, GroupDecision, GroupView,
@@ -225,6 +227,10 @@ pub struct Outside {
     pub stand_in: Option<Arc<dyn StandIn>>,
     /// What the call's grant of `shared` allows, and where that is.
     pub shared: Option<SharedAccess>,
+    /// What the call's grant of `artifacts` allows, and where they are.
+    pub artifacts: Option<ArtifactAccess>,
+    /// Which of these grants have been taken meanwhile.
+    pub revoked: Arc<dyn Revocations>,
     /// Takes the call's slot back while it waits.
     pub waits: Arc<dyn HostWaits>,
 }
@@ -232,7 +238,7 @@ pub struct Outside {
 impl Outside {
     /// Whether the call may wait for the host: then it may be suspended and executed again.
     pub(crate) fn may_wait(&self) -> bool {
-        self.http.is_some() || self.shared.is_some()
+        self.http.is_some() || self.shared.is_some() || self.artifacts.is_some()
     }
 }
 
@@ -242,6 +248,8 @@ impl Default for Outside {
             http: None,
             stand_in: None,
             shared: None,
+            artifacts: None,
+            revoked: Arc::new(NothingRevoked),
             waits: Arc::new(NoWaits),
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::artifacts::ArtifactAccess;
 use crate::http::HttpAccess;
 use crate::ijson::{Budget, check_document};
 use crate::limits::Limits;
@@ -11,6 +12,7 @@ use crate::meters::Meters;
 use crate::random::SeededRandom;
 use crate::recorder::{HostCall, InFlight, Made, Opened, Permission, Recorder};
 use crate::report::LogLine;
+use crate::revoked::Revocations;
 use crate::shared::SharedAccess;
 use crate::spec::{HistoryPager, Invocation, Observer};
 use crate::stop::Stop;
@@ -36,6 +38,10 @@ pub(crate) struct CallState {
     pub(crate) unyielded: usize,
     pub(crate) http: Option<HttpAccess>,
     pub(crate) shared: Option<SharedAccess>,
+    pub(crate) artifacts: Option<ArtifactAccess>,
+    /// The artifact that the guest read last, with its digest.
+    pub(crate) reads: Option<(String, Arc<[u8]>)>,
+    pub(crate) revoked: Arc<dyn Revocations>,
     pub(crate) waits: Arc<Waits>,
     pub(crate) suspend_after: Duration,
     /// The host call that goes on when the instance is given up.
@@ -55,7 +61,7 @@ impl CallState {
 
     /// Whether anything that the guest was told may be in the call log.
     pub(crate) fn is_recorded(&self) -> bool {
-        self.http.is_some() || self.shared.is_some()
+        self.http.is_some() || self.shared.is_some() || self.artifacts.is_some()
     }
 
     /// Takes a host call with an effect through the call log. What is recorded is answered at once;

@@ -18,6 +18,7 @@ pub mod imports {
                 import menagerie:plugin/figures@0.1.0;
                 import menagerie:plugin/http@0.1.0;
                 import menagerie:plugin/shared@0.1.0;
+                import menagerie:plugin/artifacts@0.1.0;
             }
         ",
         generate_all,

@@ -30,6 +30,7 @@
 //! [`testing`].
 
 mod agent;
+pub mod artifacts;
 mod aggregate;
 #[doc(hidden)]
 pub mod bindings;

@@ -16,6 +16,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use crate::agent::Task;
+use crate::artifacts::ArtifactInfo;
 use crate::fault::Fault;
 use crate::host::log::Level;
 use crate::http::{Problem, Request, Response};
@@ -61,6 +62,9 @@ pub struct MockHost {
     pub notes: Vec<String>,
     /// Pieces of the answer that were reported.
     pub chunks: Vec<String>,
+    /// The run's artifacts: what is known of each, and its content. Those that were made stand behind
+    /// those that were there; their digests are of no use.
+    pub artifacts: Vec<(ArtifactInfo, Vec<u8>)>,
     /// What the run's steps share: version and value by key. Any key may be read and changed.
     pub shared: BTreeMap<String, (u32, Json)>,
     /// What servers answer, by address; anything else is `denied`.
@@ -89,6 +93,7 @@ impl Default for MockHost {
             fraction: None,
             notes: Vec::new(),
             chunks: Vec::new(),
+            artifacts: Vec::new(),
             shared: BTreeMap::new(),
             http: BTreeMap::new(),
             requests: Vec::new(),
@@ -301,6 +306,70 @@ pub(crate) mod port {
 
         pub(crate) fn agents() -> Vec<AgentFigures> {
             crate::testing::with(|host| host.figures.clone())
+        }
+    }
+
+    pub(crate) mod artifacts {
+        use crate::artifacts::ArtifactInfo;
+        use crate::testing::with;
+        use crate::wire::ArtifactRef;
+        use crate::wire::artifacts as wire;
+
+        fn denied(id: &str) -> wire::Problem {
+            wire::Problem {
+                code: "denied".to_owned(),
+                message: format!("the run has no artifact with the id {id:?}"),
+                extra: Vec::new(),
+            }
+        }
+
+        pub(crate) fn put(
+            name: &str,
+            media_type: &str,
+            content: &[u8],
+        ) -> Result<ArtifactRef, wire::Problem> {
+            with(|host| {
+                let number = host.artifacts.len() + 1;
+                let artifact = ArtifactRef {
+                    id: format!("artifact-{number}"),
+                    media_type: media_type.to_owned(),
+                    digest: format!("sha256:{number:064x}"),
+                };
+                let named = host.artifacts.iter().filter(|(info, _)| info.name == name);
+                let info = ArtifactInfo {
+                    artifact: artifact.clone().into(),
+                    name: name.to_owned(),
+                    version: named.count() as u32 + 1,
+                    size: content.len() as u32,
+                };
+                host.artifacts.push((info, content.to_vec()));
+                Ok(artifact)
+            })
+        }
+
+        pub(crate) fn stat(id: &str) -> Result<wire::ArtifactInfo, wire::Problem> {
+            with(|host| {
+                let mut all = host.artifacts.iter();
+                let found = all.find(|(info, _)| info.artifact.id == id);
+                let (info, _) = found.ok_or_else(|| denied(id))?;
+                Ok(wire::ArtifactInfo {
+                    artifact: info.artifact.clone().into(),
+                    name: info.name.clone(),
+                    version: info.version,
+                    size: info.size,
+                })
+            })
+        }
+
+        pub(crate) fn get(id: &str, offset: u32, length: u32) -> Result<Vec<u8>, wire::Problem> {
+            with(|host| {
+                let mut all = host.artifacts.iter();
+                let found = all.find(|(info, _)| info.artifact.id == id);
+                let (_, content) = found.ok_or_else(|| denied(id))?;
+                let from = (offset as usize).min(content.len());
+                let length = (length as usize).min(1 << 20);
+                Ok(content[from..(from + length).min(content.len())].to_vec())
+            })
         }
     }
 

@@ -32,3 +32,7 @@ pub(crate) mod http {
 pub(crate) mod shared {
     pub(crate) use crate::bindings::imports::menagerie::plugin::shared::*;
 }
+
+pub(crate) mod artifacts {
+    pub(crate) use crate::bindings::imports::menagerie::plugin::artifacts::*;
+}

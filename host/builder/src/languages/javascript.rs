@@ -13,9 +13,13 @@ use crate::world;
 
 const PACKAGES: [&str; 2] = ["componentize-qjs@0.4.5", "esbuild@0.28.2"];
 
-const SDK: [(&str, &str); 5] = [
+const SDK: [(&str, &str); 6] = [
     ("index.js", include_str!("../../../../sdk/js/index.js")),
     ("http.js", include_str!("../../../../sdk/js/http.js")),
+    (
+        "artifacts.js",
+        include_str!("../../../../sdk/js/artifacts.js"),
+    ),
     ("shared.js", include_str!("../../../../sdk/js/shared.js")),
     ("history.js", include_str!("../../../../sdk/js/history.js")),
     ("index.d.ts", include_str!("../../../../sdk/js/index.d.ts")),

@@ -11,7 +11,7 @@ use crate::world::{self, WORLD};
 
 const PACKAGES: [&str; 1] = ["componentize-py==0.25.1"];
 
-const SDK: [(&str, &str); 6] = [
+const SDK: [(&str, &str); 7] = [
     (
         "__init__.py",
         include_str!("../../../../sdk/python/menagerie/__init__.py"),
@@ -27,6 +27,10 @@ const SDK: [(&str, &str); 6] = [
     (
         "http.py",
         include_str!("../../../../sdk/python/menagerie/http.py"),
+    ),
+    (
+        "artifacts.py",
+        include_str!("../../../../sdk/python/menagerie/artifacts.py"),
     ),
     (
         "shared.py",

@@ -155,6 +155,15 @@ pub(crate) fn line(recorded: &Recorded) -> String {
         Event::RunForked { from, events, .. } => {
             format!("forked from run {from}, of which the {events} events above are")
         }
+        Event::ArtifactPut { id, artifact, .. } => format!(
+            "step {id} made {} ({}, version {}, {}, {} bytes)",
+            artifact.id, artifact.name, artifact.version, artifact.media_type, artifact.size
+        ),
+        Event::GrantRevoked {
+            role,
+            interface,
+            by,
+        } => format!("the grant of `{interface}` was taken from {role}, by {by}"),
         Event::SharedSet {
             id, key, outcome, ..
         } => match outcome {

@@ -1,6 +1,7 @@
 //! One file a command.
 
 pub(crate) mod answer_report;
+pub(crate) mod artifact;
 pub(crate) mod backup;
 pub(crate) mod build;
 pub(crate) mod check;

@@ -225,6 +225,7 @@ fn print(key: &RunKey, run: &Run, events: &[(u64, Recorded)], listed: &Listed) {
     }
     print_decisions(events);
     print_logs(events);
+    print_capabilities(run, events);
     for step in run.steps().filter(|step| !step.status.is_final()) {
         if let StepStatus::Waiting { reason } = &step.status {
             println!(
@@ -241,6 +242,32 @@ fn print(key: &RunKey, run: &Run, events: &[(u64, Recorded)], listed: &Listed) {
             safe_line(&collision.key),
             collision.dropped.0,
             collision.kept.0
+        );
+    }
+}
+
+/// What the run's grants came to: refusals, what was taken, what was made.
+fn print_capabilities(run: &Run, events: &[(u64, Recorded)]) {
+    for row in rows(events) {
+        let denied = row.call.denied_host_calls;
+        if denied > 0 {
+            println!("{}: {denied} denied host calls", safe_line(row.name));
+        }
+    }
+    for (role, interface) in run.revoked() {
+        println!(
+            "{} has lost its grant of {}",
+            safe_line(role),
+            safe_line(interface)
+        );
+    }
+    for artifact in run.artifacts() {
+        println!(
+            "{}: {} ({}, {} bytes)",
+            safe_line(&artifact.id),
+            safe_line(&artifact.name),
+            safe_line(&artifact.media_type),
+            artifact.size
         );
     }
 }

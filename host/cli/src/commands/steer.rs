@@ -1,4 +1,4 @@
-//! `menagerie cancel`, `pause`, `unpause` and `answer`: wishes of a person, folded in by whoever
+//! `menagerie cancel`, `pause`, `unpause`, `answer` and `revoke`: wishes of a person, folded in by whoever
 //! drives the run, or by this process when nobody does.
 
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use menagerie_orchestration::run::RunStatus;
 use serde_json::json;
 
 use crate::arguments::{
-    AnswerArguments, AnswerWord, CancelArguments, PauseArguments, UnpauseArguments,
+    AnswerArguments, AnswerWord, CancelArguments, PauseArguments, RevokeArguments, UnpauseArguments,
 };
 use crate::commands::follow::Commits;
 use crate::commands::open;
@@ -95,6 +95,37 @@ pub(crate) async fn answer(
         answer,
     };
     go_on_with(settings, &host, &key, wish, arguments.json).await
+}
+
+pub(crate) async fn revoke(
+    settings: &Settings,
+    arguments: RevokeArguments,
+) -> Result<ExitCode, Failure> {
+    let host = open::host(settings, "revoke")?;
+    let key = unfinished(&host, &arguments.run).await?;
+    let role = match arguments.role.as_str() {
+        role if role == "strategy" || role.contains(':') => role.to_owned(),
+        agent => format!("agent:{agent}"),
+    };
+    let interface = arguments.capability;
+    let run = host.load(&key).await?;
+    if !run.revocable(&role, &interface).map_err(Failure::usage)? {
+        let message = format!("`{interface}` was taken from {role} in run {key} already");
+        return Err(Failure::usage(message));
+    }
+    let wish = Wish::Revoke {
+        role: role.clone(),
+        interface: interface.clone(),
+    };
+    have_folded(&host, &key, wish).await?;
+    match arguments.json {
+        true => println!(
+            "{}",
+            json!({"run": key.to_string(), "role": role, "revoked": interface})
+        ),
+        false => println!("{role} of run {key} has no grant of `{interface}` any more"),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The run that was named, unless it has ended.

@@ -8,7 +8,7 @@ use menagerie_sandbox::{Invocation, Kind, Limits, OutsideAnswer, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Mock;
+use super::{File, Mock};
 use crate::failure::Failure;
 
 /// One file.
@@ -53,6 +53,10 @@ pub(crate) struct Case {
     fuel: Option<u64>,
     /// What answers its requests of `http`.
     pub(crate) http: Vec<Mock>,
+    /// What the run's steps share when the call begins: each value has version 1.
+    pub(super) shared: BTreeMap<String, Value>,
+    /// The artifacts of the run when the call begins.
+    pub(super) artifacts: Vec<File>,
 
     /// The exact output.
     pub(crate) output: Option<Value>,
@@ -240,6 +244,8 @@ impl Case {
         let mut other = Case {
             config: self.config.clone(),
             http: self.http.clone(),
+            shared: self.shared.clone(),
+            artifacts: self.artifacts.clone(),
             agents: self.agents.clone(),
             pipelines: self.pipelines.clone(),
             members: self.members.clone(),

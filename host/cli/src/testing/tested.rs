@@ -11,7 +11,7 @@ use menagerie_sandbox::{
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Case, Mocks, TestResult, answers, hostile, judge};
+use super::{Case, Memory, Mocks, TestResult, answers, hostile, judge};
 use crate::failure::Failure;
 
 /// How long one call may take by the clock on the wall.
@@ -75,6 +75,7 @@ impl Tested<'_> {
     }
 
     async fn call(&self, case: &Case, mocks: Arc<Mocks>) -> CallReport {
+        let memory = Memory::of(&case.shared, &case.artifacts);
         let spec = CallSpec {
             plugin: self.plugin.clone(),
             request: case.request(self.plugin.kind()),
@@ -88,6 +89,8 @@ impl Tested<'_> {
             outside: Outside {
                 http: Some(Arc::new(nothing_allowed())),
                 stand_in: Some(mocks),
+                shared: Some(memory.shared()),
+                artifacts: Some(memory.artifacts()),
                 ..Outside::default()
             },
         };

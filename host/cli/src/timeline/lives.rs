@@ -147,6 +147,9 @@ impl Reader {
                 let roles: Vec<&str> = plugins.keys().map(String::as_str).collect();
                 self.mark(at, format!("migrated: {}", roles.join(", ")));
             }
+            Event::GrantRevoked {
+                role, interface, ..
+            } => self.mark(at, format!("{interface} taken from {role}")),
             Event::Checkpointed { id, label, .. } => self.mark(at, format!("{id}: {label}")),
             Event::RunForked { from, .. } => self.mark(at, format!("forked from {from}")),
             Event::RunEnded { .. } => {
@@ -154,7 +157,10 @@ impl Reader {
                     self.end(&name, "cancelled", at);
                 }
             }
-            Event::RunStarted { .. } | Event::SharedSet { .. } | Event::InputRefused { .. } => {}
+            Event::RunStarted { .. }
+            | Event::SharedSet { .. }
+            | Event::ArtifactPut { .. }
+            | Event::InputRefused { .. } => {}
         }
     }
 

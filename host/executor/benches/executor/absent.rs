@@ -134,6 +134,7 @@ impl Guests for Absent {
                 GuestReply::Output {
                     output: self.output.clone(),
                     confidence: None,
+                    attachments: Vec::new(),
                 }
             }
         };

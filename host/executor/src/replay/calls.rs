@@ -15,9 +15,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::Fuel;
 use super::recorded_log::{Divergence, RecordedLog};
+use crate::asking::Asking;
 use crate::assemble::{Assembled, Part};
 use crate::call_log::Attempt;
-use crate::desk::NothingShared;
 use crate::error::ExecutorError;
 use crate::guest_task::input_of;
 use crate::guests::{GuestAnswer, GuestUse};
@@ -183,7 +183,13 @@ impl Calls {
             )),
             observer: Arc::new(NoObserver),
             waits: Arc::new(NoWaits),
-            shared: Arc::new(NothingShared),
+            asking: Arc::new(Asking {
+                journal: self.store.clone(),
+                key: self.key.clone(),
+                call: call.id,
+                role: call.role.to_string(),
+                desk: None,
+            }),
         };
         // The id of the run as it was then: a run may begin with another one's events.
         let mut spec = self.calls.spec(part, replay.run().id(), call, ports);

@@ -186,6 +186,7 @@ async fn perform(work: Work) -> GuestAnswer {
             answer(Ok(GuestReply::Output {
                 output: Document::from(output),
                 confidence: None,
+                attachments: Vec::new(),
             }))
         }
         Work::When(permits, output) => {

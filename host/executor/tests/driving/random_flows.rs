@@ -206,6 +206,7 @@ impl Cast {
         self.of.work(call).map(|output| GuestReply::Output {
             output,
             confidence: None,
+            attachments: Vec::new(),
         })
     }
 }

@@ -54,6 +54,15 @@ pub(super) struct SharedGrantDocument {
     pub(super) write: Vec<Located<KeyPattern>>,
 }
 
+/// A grant of `artifacts`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ArtifactsGrantDocument {
+    /// The size of one artifact.
+    #[schemars(extend("default" = "8 MiB"))]
+    pub(super) max_size: Option<Located<Size>>,
+}
+
 /// One method, or several.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged)]
@@ -136,10 +145,11 @@ pub(super) enum GrantsDocument {
 pub(super) struct RulesDocument {
     pub(super) http: Option<HttpGrantDocument>,
     pub(super) shared: Option<Located<SharedGrantDocument>>,
+    pub(super) artifacts: Option<ArtifactsGrantDocument>,
 }
 
 /// The keys of a table of grants.
-const RULED: [&str; 2] = ["http", "shared"];
+const RULED: [&str; 3] = ["artifacts", "http", "shared"];
 
 impl Default for GrantsDocument {
     fn default() -> Self {
@@ -176,6 +186,7 @@ impl<'de> Visitor<'de> for GrantsVisitor {
         while let Some(key) = table.next_key::<String>()? {
             match key.as_str() {
                 "http" => rules.http = Some(table.next_value()?),
+                "artifacts" => rules.artifacts = Some(table.next_value()?),
                 "shared" => rules.shared = Some(table.next_value()?),
                 _ => return Err(A::Error::unknown_field(&key, &RULED)),
             }
@@ -197,6 +208,7 @@ impl JsonSchema for GrantsDocument {
                     "type": "object",
                     "properties": {
                         "http": generator.subschema_for::<HttpGrantDocument>(),
+                        "artifacts": generator.subschema_for::<ArtifactsGrantDocument>(),
                         "shared": generator.subschema_for::<SharedGrantDocument>(),
                     },
                     "additionalProperties": false,

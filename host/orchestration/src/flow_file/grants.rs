@@ -8,7 +8,8 @@ use super::meaning::Reader;
 use super::position::Words;
 use super::relations;
 use super::words::{listed, quoted};
-use crate::flow::{Effect, Grants, HttpGrant, HttpRule, HttpScheme, SharedGrant};
+use crate::artifact::MOST_ARTIFACT_BYTES;
+use crate::flow::{ArtifactsGrant, Effect, Grants, HttpGrant, HttpRule, HttpScheme, SharedGrant};
 
 /// The size of a request's body where nothing is said.
 const DEFAULT_REQUEST: u64 = 256 << 10;
@@ -53,6 +54,14 @@ impl Reader<'_, '_> {
                 names: Vec::new(),
                 http: rules.http.as_ref().map(|http| self.http(http)),
                 shared: rules.shared.as_ref().map(|shared| self.shared(shared)),
+                artifacts: rules.artifacts.as_ref().map(|grant| {
+                    let size = grant.max_size.as_ref();
+                    let most = MOST_ARTIFACT_BYTES;
+                    let size = self.size("grants.artifacts.max_size", size, most);
+                    ArtifactsGrant {
+                        max_size: size.unwrap_or(most),
+                    }
+                }),
             },
         }
     }
@@ -73,7 +82,16 @@ impl Reader<'_, '_> {
             self.problems.report(&name.span(), words);
         }
         Grants {
-            names: names.iter().map(|name| name.to_string()).collect(),
+            names: names
+                .iter()
+                .map(|name| name.to_string())
+                .filter(|name| name != "artifacts")
+                .collect(),
+            // It takes no rules, and has a default where there are none.
+            artifacts: names
+                .iter()
+                .any(|name| &***name == "artifacts")
+                .then(ArtifactsGrant::default),
             ..Grants::default()
         }
     }

@@ -109,7 +109,8 @@ fn subject(event: &Event) -> (String, String) {
         | Event::StepSkipped { id, agent, .. }
         | Event::Escalated { id, agent, .. }
         | Event::Answered { id, agent, .. }
-        | Event::SharedSet { id, agent, .. } => (id.clone(), agent.clone()),
+        | Event::SharedSet { id, agent, .. }
+        | Event::ArtifactPut { id, agent, .. } => (id.clone(), agent.clone()),
         Event::DecisionRequested { decision, .. }
         | Event::Decided { decision, .. }
         | Event::DecisionFailed { decision, .. } => {
@@ -123,6 +124,7 @@ fn subject(event: &Event) -> (String, String) {
         | Event::Paused { .. }
         | Event::Unpaused { .. }
         | Event::Migrated { .. }
+        | Event::GrantRevoked { .. }
         | Event::InputRefused { .. }
         | Event::Checkpointed { .. }
         | Event::RunForked { .. }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::artifact::NewArtifact;
 use crate::document::Document;
 use crate::event::{
     CallFacts, CallId, CallOf, EndStatus, Event, Pins, Recorded, StepResult, TimerId,
@@ -33,6 +34,7 @@ enum Cause<'text> {
     Fork,
     Inbox(&'text str),
     Shared(CallId, u32),
+    Artifact(CallId, u32),
     Unknown,
 }
 
@@ -45,13 +47,22 @@ impl<'text> Cause<'text> {
             Some(("call", id)) => CallId::named(id).map(Self::Call),
             Some(("timer", id)) => TimerId::named(id).map(Self::Timer),
             Some(("inbox", id)) => Some(Self::Inbox(id)),
-            Some(("shared", change)) => change.rsplit_once(':').and_then(|(call, ordinal)| {
-                Some(Self::Shared(CallId::named(call)?, ordinal.parse().ok()?))
-            }),
+            Some(("shared", asked)) => {
+                host_call(asked).map(|(call, ordinal)| Self::Shared(call, ordinal))
+            }
+            Some(("artifact", asked)) => {
+                host_call(asked).map(|(call, ordinal)| Self::Artifact(call, ordinal))
+            }
             _ => None,
         };
         named.unwrap_or(Self::Unknown)
     }
+}
+
+/// A call and the number of one of its host calls.
+fn host_call(text: &str) -> Option<(CallId, u32)> {
+    let (call, ordinal) = text.rsplit_once(':')?;
+    Some((CallId::named(call)?, ordinal.parse().ok()?))
 }
 
 /// Rebuilds the input behind an event. Every event of the machine must have its place here: what
@@ -138,6 +149,16 @@ pub(super) fn source(recorded: &Recorded) -> Source {
             expected: *expected,
             value: value.clone(),
         })),
+        (Event::ArtifactPut { artifact, .. }, Cause::Artifact(call, ordinal)) => {
+            Input::ArtifactPut(Box::new(NewArtifact {
+                call,
+                ordinal,
+                name: artifact.name.clone(),
+                media_type: artifact.media_type.clone(),
+                digest: artifact.digest.clone(),
+                size: artifact.size,
+            }))
+        }
         (Event::InputRefused { answer: None, .. }, Cause::Inbox(_)) => return Source::Fact,
         (event, Cause::Inbox(id)) => match wish_of(event) {
             Some((by, wish)) => Input::Wish {
@@ -238,6 +259,17 @@ fn wish_of(event: &Event) -> Option<(String, Wish)> {
                 plugins: plugins.clone(),
             },
         ),
+        Event::GrantRevoked {
+            role,
+            interface,
+            by,
+        } => (
+            by.clone(),
+            Wish::Revoke {
+                role: role.clone(),
+                interface: interface.clone(),
+            },
+        ),
         Event::Checkpointed { label, by, .. } => (
             by.clone()?,
             Wish::Checkpoint {
@@ -293,6 +325,14 @@ pub(super) fn idle(cause: &str, run: &Run) -> Option<Input> {
             expected: None,
             value: Document::empty_object(),
         })),
+        Cause::Artifact(call, ordinal) => Input::ArtifactPut(Box::new(NewArtifact {
+            call,
+            ordinal,
+            name: String::new(),
+            media_type: String::new(),
+            digest: String::new(),
+            size: 0,
+        })),
         // A fork always makes an event.
         Cause::Fork | Cause::Unknown => return None,
     })
@@ -335,6 +375,17 @@ pub fn facts(event: &Event) -> &'static [&'static str] {
         }
         Event::StepEnded { .. } => &["/at", "/continues", "/result", "/context", "/call", "/log"],
         Event::Answered { .. } => &["/at", "/continues", "/cause", "/answer", "/by"],
+        Event::ArtifactPut { .. } => &[
+            "/at",
+            "/continues",
+            "/artifact/name",
+            "/artifact/media_type",
+            "/artifact/digest",
+            "/artifact/size",
+        ],
+        Event::GrantRevoked { .. } => {
+            &["/at", "/continues", "/cause", "/role", "/interface", "/by"]
+        }
         Event::SharedSet { .. } => &["/at", "/continues", "/key", "/expected", "/value"],
         Event::Paused { .. } | Event::Unpaused { .. } => &["/at", "/continues", "/cause", "/by"],
         Event::Migrated { .. } => &["/at", "/continues", "/cause", "/plugins", "/by"],

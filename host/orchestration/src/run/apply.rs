@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::step::{Step, StepKind, StepStatus};
 use super::{AgentRecord, Collision, ENDED_STEPS_KEPT, Ended, PendingDecision, Run, Waking};
+use crate::artifact::ArtifactRef;
 use crate::decision::{Decision, JoinRequest, StepRequest, Wake};
 use crate::document::Document;
 use crate::event::{
@@ -76,7 +77,7 @@ impl Run {
                 if let Some(pending) = &mut self.data.pending {
                     pending.last_failure = Some(failure.clone());
                     pending.retry_at = *retry_at;
-                    self.data.shared.forget(CallOf::Decision(*decision));
+                    self.forget_made(CallOf::Decision(*decision));
                 }
             }
             Event::StepEnded {
@@ -116,6 +117,23 @@ impl Run {
                     .map(|(role, now)| (role.clone(), now.clone()));
                 self.data.pins.plugins.extend(changed);
             }
+            Event::ArtifactPut {
+                call,
+                attempt,
+                ordinal,
+                artifact,
+                ..
+            } => {
+                let artifacts = &mut self.data.artifacts;
+                let number = artifacts.take(artifact);
+                artifacts.made.note((*call, *attempt), *ordinal, number);
+            }
+            Event::GrantRevoked {
+                role, interface, ..
+            } => {
+                let taken = (role.clone(), interface.clone());
+                self.data.revoked.insert(taken);
+            }
             Event::InputRefused { .. } => {}
             Event::Checkpointed { .. } => self.note_checkpoint(),
             Event::RunForked { run, input, .. } => self.become_fork(run, input.as_ref()),
@@ -129,6 +147,12 @@ impl Run {
         self.data.next_seq += 1;
         self.data.last_at = at;
         self.data.spent.running_since = self.counts_time().then_some(at);
+    }
+
+    /// An attempt has ended: it is not executed again.
+    fn forget_made(&mut self, call: CallOf) {
+        self.data.shared.made.forget(call);
+        self.data.artifacts.made.forget(call);
     }
 
     fn spend(&mut self, at: Timestamp) {
@@ -178,7 +202,7 @@ impl Run {
     }
 
     fn take_decision(&mut self, decision: u32, answer: &Decision, at: Timestamp) {
-        self.data.shared.forget(CallOf::Decision(decision));
+        self.forget_made(CallOf::Decision(decision));
         let seen = match self.data.pending.take() {
             Some(pending) => pending.view.state.clone(),
             None => self.data.state.clone(),
@@ -281,6 +305,8 @@ impl Run {
             error: None,
             hints: BTreeMap::new(),
             own_context: Arc::default(),
+            attachments: self.data.attached.clone(),
+            attaches: BTreeSet::new(),
             ready_at: Timestamp::default(),
             began_at: None,
             ended_at: None,
@@ -491,15 +517,22 @@ impl Run {
         at: Timestamp,
     ) {
         self.leave_agent(no);
+        self.forget_made(CallOf::Step(no));
         let data = &mut self.data;
-        data.shared.forget(CallOf::Step(no));
         let ready = data.steps.get_mut(&no);
         let Some(step) = ready.filter(|step| step.status == StepStatus::Ready) else {
             return;
         };
         data.finished_attempts += 1;
         match result {
-            StepResult::Completed { output, confidence } => {
+            StepResult::Completed {
+                output,
+                confidence,
+                attachments,
+            } => {
+                let named = |attached: &ArtifactRef| data.artifacts.named(&attached.id);
+                let own = attachments.iter().filter_map(named);
+                step.attaches = own.map(|(number, _)| number).collect();
                 step.output = Some(output.clone());
                 step.confidence = *confidence;
                 step.error = None;
@@ -648,6 +681,11 @@ impl Run {
         // An ended step keeps its output alone; what it saw goes on to those that depend on it.
         let mut leaves = std::mem::take(&mut step.sees);
         step.own_context = Arc::default();
+        // What it was given goes on with what it attached to those that depend on it, and what it
+        // attached to all that is asked for later.
+        let mut hands_on = std::mem::take(&mut step.attachments);
+        hands_on.extend(&step.attaches);
+        data.attached.extend(&step.attaches);
         if let (Some(output), false) = (&step.output, step.joined) {
             let otherwise = format!("{}_output", step.agent);
             for (key, other) in data.state.overwritten(&leaves, no, &otherwise, output) {
@@ -697,6 +735,9 @@ impl Run {
             }
         }
         for dependent in dependents {
+            if let Some(step) = self.data.steps.get_mut(&dependent) {
+                step.attachments.extend(&hands_on);
+            }
             self.tell(dependent, no, &leaves, broken.as_ref(), at);
         }
     }
@@ -782,7 +823,8 @@ impl Run {
         data.due.clear();
         data.pending = None;
         data.waking = None;
-        data.shared.forget_all();
+        data.shared.made.forget_all();
+        data.artifacts.made.forget_all();
         data.output = output.cloned();
         data.end = Some(Ended {
             status,

@@ -79,7 +79,8 @@ impl Run {
     pub(super) fn become_fork(&mut self, run: &str, input: Option<&Document>) {
         self.data.id = run.to_owned();
         // The call log of what was under way stays behind: it is executed as if for the first time.
-        self.data.shared.forget_all();
+        self.data.shared.made.forget_all();
+        self.data.artifacts.made.forget_all();
         let Some(input) = input else { return };
         let fresh = State::from_input(input);
         let data = &mut self.data;

@@ -13,6 +13,7 @@ mod apply;
 mod checkpoints;
 mod outstanding;
 mod react;
+pub mod revoking;
 mod settle;
 mod sharing;
 mod show;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::Artifacts;
 use crate::decision::Wake;
 use crate::document::Document;
 use crate::event::{EndStatus, Pins, Recorded, StepNo};
@@ -226,6 +228,15 @@ struct RunData {
     /// What the steps share.
     #[serde(default, skip_serializing_if = "Shared::is_empty")]
     shared: Shared,
+    /// What the steps have made.
+    #[serde(default, skip_serializing_if = "Artifacts::is_empty")]
+    artifacts: Artifacts,
+    /// Numbers of the artifacts that completed steps have attached.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    attached: BTreeSet<u32>,
+    /// Capabilities that were taken: role and interface.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    revoked: BTreeSet<(String, String)>,
     paused: bool,
     /// Calls were issued again during this pause: none of them can have begun since.
     reissued_in_pause: bool,

@@ -113,6 +113,7 @@ impl Run {
             last_fault: pending.last_failure.clone(),
             hints: BTreeMap::new(),
             own_context: OwnContext::default(),
+            attachments: Vec::new(),
             ready: pending.ready_at,
             logical_time: pending.ready_at,
             // Whatever else waits for a slot waits for the strategy first.
@@ -140,6 +141,7 @@ impl Run {
             last_fault: step.error.clone(),
             hints: step.hints.clone(),
             own_context: step.own_context.clone(),
+            attachments: self.attached(&step.attachments),
             ready: step.ready_at,
             logical_time: step.ready_at,
             priority: 0,

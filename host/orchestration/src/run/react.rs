@@ -47,6 +47,7 @@ impl Run {
             Input::TimerFired(timer) => self.on_timer(*timer, now),
             Input::Recovered => self.on_recovered(now),
             Input::Forked(forked) => vec![Self::forked(forked)],
+            Input::ArtifactPut(new) => self.on_artifact_put(new),
             Input::SharedSet(change) => self.on_shared_set(change),
             Input::Wish { id, by, wish } => self.on_wish(id, by, wish),
         }
@@ -201,7 +202,8 @@ impl Run {
         if step.status != StepStatus::Ready || !current {
             return Vec::new();
         }
-        vec![self.step_ended(step, result.clone(), context, facts, log, now)]
+        let result = self.with_known_attachments(result);
+        vec![self.step_ended(step, result, context, facts, log, now)]
     }
 
     fn step_ended(
@@ -404,6 +406,21 @@ impl Run {
             Wish::Unpause if self.data.paused => vec![Event::Unpaused { by: by.to_owned() }],
             Wish::Pause | Wish::Unpause => Vec::new(),
             Wish::Migrate { plugins } => self.migrated(plugins, by),
+            Wish::Revoke { role, interface } => match self.revocable(role, interface) {
+                Ok(true) => vec![Event::GrantRevoked {
+                    role: role.clone(),
+                    interface: interface.clone(),
+                    by: by.to_owned(),
+                }],
+                Ok(false) => Vec::new(),
+                Err(refusal) => vec![Event::InputRefused {
+                    input: id.to_owned(),
+                    reason: refusal.to_string(),
+                    by: Some(by.to_owned()),
+                    step: None,
+                    answer: None,
+                }],
+            },
             Wish::Checkpoint { label } => {
                 vec![self.checkpoint(label.clone(), Some(by.to_owned()))]
             }

@@ -1,6 +1,6 @@
 //! One step of a run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -174,6 +174,13 @@ pub struct Step {
     /// that it waits for, nor a crash after which it is made again. Empty once the step has ended.
     #[serde(default, skip_serializing_if = "is_empty")]
     pub own_context: OwnContext,
+    /// Numbers of the artifacts that the step is given: those attached when it was asked for, and by the
+    /// steps that it waited for. Empty once it has ended.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub attachments: BTreeSet<u32>,
+    /// Numbers of the artifacts that go with its output.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub attaches: BTreeSet<u32>,
     /// When the present attempt became ready.
     pub ready_at: Timestamp,
     /// When it first became ready.

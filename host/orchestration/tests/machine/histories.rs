@@ -371,6 +371,18 @@ const FEATURES: &[(&str, &str, &str, Tells)] = &[
         shared,
     ),
     (
+        "artifacts",
+        "artifacts that steps make, attach and are given, one made before a crash",
+        "",
+        artifacts,
+    ),
+    (
+        "grant-revoked",
+        "a capability that is taken, and one that was never granted",
+        "[agents.shares]\nplugin = \"a\"\ngrants.shared = { write = [\"*\"] }\n",
+        revoked,
+    ),
+    (
         "ending-with-output",
         "a run that ends with an output of its own, and one that is null",
         "",
@@ -776,6 +788,42 @@ fn shared(story: &mut Story) {
     story.advance(&[claim(story, "two", 0, Some(2))]);
     story.completes("two", json!({}));
     story.advance(&[story.change("decision-2", 0, ("turn", None), json!(1))]);
+    story.decides(plan().end("completed"));
+}
+
+fn artifacts(story: &mut Story) {
+    story.decides(
+        plan()
+            .route("one", "a")
+            .route("two", "b")
+            .after("two", &["one"]),
+    );
+    let put = story.put("one", 0, "notes.md", "a first note");
+    story.later(1).advance(&[put]);
+    story.later(1).advance(&[Input::Recovered]);
+    let again = [
+        story.put("one", 0, "notes.md", "a first note"),
+        story.put("one", 1, "notes.md", "a second note"),
+    ];
+    story.later(1).advance(&again);
+    let ended = story.attaching("one", &["artifact-2"]);
+    story.later(1).advance(&[ended]);
+    let ended = story.attaching("two", &["artifact-7"]);
+    story.later(1).advance(&[ended]);
+    story.decides(plan().route("three", "c"));
+    story.completes("three", json!({}));
+    story.decides(plan().end("completed"));
+}
+
+fn revoked(story: &mut Story) {
+    let revoke = |role: &str| Wish::Revoke {
+        role: role.to_owned(),
+        interface: "shared".to_owned(),
+    };
+    story.decides(plan().route("one", "shares"));
+    story.wish(revoke("agent:a"));
+    story.wish(revoke("agent:shares"));
+    story.completes("one", json!({}));
     story.decides(plan().end("completed"));
 }
 

@@ -4,6 +4,7 @@
 //! `invariants` checked after every step of every test.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod artifacts;
 mod bounds;
 mod decisions;
 mod escalations;
@@ -19,6 +20,7 @@ mod properties;
 mod random;
 mod recovery;
 mod replays;
+mod revoking;
 mod sharing;
 mod story;
 mod time;

@@ -117,7 +117,11 @@ fn failure() -> impl Strategy<Value = Failure> {
 fn result() -> impl Strategy<Value = StepResult> {
     prop_oneof![
         2 => (document(), proptest::option::of(0.0..=1.0_f64)).prop_map(|(output, confidence)| {
-            StepResult::Completed { output, confidence }
+            StepResult::Completed {
+                output,
+                confidence,
+                attachments: Vec::new(),
+            }
         }),
         1 => failure().prop_map(StepResult::Failed),
     ]
@@ -405,6 +409,8 @@ impl Wild {
                     | Event::Checkpointed { .. }
                     | Event::RunForked { .. }
                     | Event::SharedSet { .. }
+                    | Event::ArtifactPut { .. }
+                    | Event::GrantRevoked { .. }
                     | Event::InputRefused { .. }
                     | Event::CallReissued { .. }
                     | Event::DecisionFailed { .. }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use menagerie_orchestration::artifact::{ArtifactRef, NewArtifact};
 use menagerie_orchestration::command::{Call, CallRequest, Command};
 use menagerie_orchestration::decision::{
     Decision, Dependency, Ending, JoinRequest, StepRequest, Wake,
@@ -19,6 +20,7 @@ use menagerie_orchestration::run::{Run, RunStatus};
 use menagerie_orchestration::shared::SharedChange;
 use menagerie_orchestration::time::Timestamp;
 use menagerie_orchestration::view::{AgentView, View};
+use menagerie_orchestration::wire;
 use serde_json::{Value, json};
 
 use crate::invariants;
@@ -130,6 +132,20 @@ pub(crate) struct Story {
     pub(crate) journal: Vec<Recorded>,
 }
 
+/// What a run of the flow stays on, as far as the machine looks at it.
+fn pins(flow: &Flow) -> Pins {
+    let agents = flow.agents.iter();
+    let granted = agents.map(|agent| {
+        let role = format!("agent:{}", agent.name);
+        (role, agent.uses.grants.interfaces())
+    });
+    Pins {
+        plugins: BTreeMap::from([("agent:a".to_owned(), "sha256:one".to_owned())]),
+        grants: granted.filter(|(_, grants)| !grants.is_empty()).collect(),
+        ..Pins::default()
+    }
+}
+
 /// The input by which every story's run begins.
 pub(crate) fn start(flow: &Flow, input: Value) -> Input {
     Input::Start(Box::new(Start {
@@ -137,10 +153,7 @@ pub(crate) fn start(flow: &Flow, input: Value) -> Input {
         input: Document::from(input),
         seed: SEED,
         limits: flow.limits.clone(),
-        pins: Pins {
-            plugins: BTreeMap::from([("agent:a".to_owned(), "sha256:one".to_owned())]),
-            ..Pins::default()
-        },
+        pins: pins(flow),
     }))
 }
 
@@ -344,6 +357,46 @@ impl Story {
         }))
     }
 
+    /// An artifact, as the outstanding call of a step makes it.
+    pub(crate) fn put(&self, step: &str, ordinal: u32, name: &str, content: &str) -> Input {
+        let ids = self.call_ids().into_iter();
+        let mut asking = ids.filter(|id| self.run.call(*id).unwrap().step == step);
+        Input::ArtifactPut(Box::new(NewArtifact {
+            call: asking.next().unwrap(),
+            ordinal,
+            name: name.to_owned(),
+            media_type: "text/plain".to_owned(),
+            digest: wire::digest(content.as_bytes()),
+            size: content.len() as u64,
+        }))
+    }
+
+    /// A step's answer with artifacts, by their ids.
+    pub(crate) fn attaching(&self, step: &str, ids: &[&str]) -> Input {
+        let mut input = self.completed(step, json!({}));
+        if let Input::StepEnded {
+            result: StepResult::Completed { attachments, .. },
+            ..
+        } = &mut input
+        {
+            attachments.extend(ids.iter().map(|id| {
+                let known = self.run.artifact(id);
+                ArtifactRef {
+                    id: (*id).to_owned(),
+                    media_type: known.map_or_else(String::new, |known| known.media_type.clone()),
+                    digest: known.map_or_else(String::new, |known| known.digest.clone()),
+                }
+            }));
+        }
+        input
+    }
+
+    /// The ids of the artifacts that a step's outstanding call is given.
+    pub(crate) fn given(&self, step: &str) -> Vec<String> {
+        let attachments = self.call(step).attachments.into_iter();
+        attachments.map(|artifact| artifact.id).collect()
+    }
+
     pub(crate) fn status(&self) -> RunStatus {
         self.run.status()
     }
@@ -371,6 +424,7 @@ pub(crate) fn completed(output: Value) -> StepResult {
     StepResult::Completed {
         output: Document::from(output),
         confidence: None,
+        attachments: Vec::new(),
     }
 }
 
@@ -437,6 +491,15 @@ pub(crate) fn line(event: &Event) -> String {
         Event::Unpaused { .. } => "unpaused".to_owned(),
         Event::Checkpointed { id, .. } => id.clone(),
         Event::RunForked { run, .. } => format!("forked as {run}"),
+        Event::ArtifactPut { id, artifact, .. } => {
+            format!(
+                "{id} put {} {} {}",
+                artifact.id, artifact.name, artifact.version
+            )
+        }
+        Event::GrantRevoked {
+            role, interface, ..
+        } => format!("{role} lost {interface}"),
         Event::SharedSet {
             id, key, outcome, ..
         } => match outcome {

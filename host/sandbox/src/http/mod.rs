@@ -36,6 +36,7 @@ use crate::http::policy::is_safe;
 use crate::http::problem::{Problem, Token};
 use crate::http::request::Checked;
 use crate::recorder::{HostCall, Made, Permission};
+use crate::revoked::REVOKED;
 use crate::state::CallState;
 use crate::stop::Stop;
 
@@ -114,7 +115,12 @@ impl CallState {
         };
         // A server is told the key where it was declared to honour one; a question needs none.
         let keyed = effect == EffectClass::Idempotent && !safe;
+        let revoked = self.revoked.clone();
         let make = move |permission: Permission| async move {
+            if revoked.is_revoked(Interface::Http) {
+                let gone = Problem::new(Token::Denied, REVOKED);
+                return Made::Answer(answer::encode(Err(gone)));
+            }
             let key = keyed.then_some(permission.idempotency_key.as_str());
             let exchanged = access.client.exchange(&access.policy, request, key).await;
             match exchanged {
@@ -125,6 +131,12 @@ impl CallState {
         };
         let recorded = self.outside(call, make).await?;
         let answer = answer::decode(&recorded).map_err(Stop::Host)?;
+        if answer
+            .as_ref()
+            .is_err_and(|problem| problem.code == "denied")
+        {
+            self.meters.denied();
+        }
         let size = match &answer {
             Ok(response) => response.body.len(),
             Err(problem) => problem.message.len(),

@@ -22,7 +22,7 @@ use crate::outside::Outside;
 use crate::support::{component, output, spec, task};
 
 /// What the operator of these tests keeps secret.
-const TOKEN: &str = "canary-5f1d/0\"9c+e\\7";
+pub(crate) const TOKEN: &str = "canary-5f1d/0\"9c+e\\7";
 const SECRET: &str = "Bearer canary-5f1d/0\"9c+e\\7";
 
 struct OneSecret;
@@ -94,10 +94,29 @@ impl World {
         World::of(&EngineConfig::default(), Duration::from_secs(60))
     }
 
+    /// A world in which somebody else looks names up.
+    pub(crate) fn with_names(resolver: Arc<dyn Resolver>) -> World {
+        World::looking_up(
+            &EngineConfig::default(),
+            Duration::from_secs(60),
+            Arc::default(),
+            resolver,
+        )
+    }
+
     fn of(config: &EngineConfig, suspend_after: Duration) -> World {
         let names = Arc::new(Names::default());
+        World::looking_up(config, suspend_after, names.clone(), names)
+    }
+
+    fn looking_up(
+        config: &EngineConfig,
+        suspend_after: Duration,
+        names: Arc<Names>,
+        resolver: Arc<dyn Resolver>,
+    ) -> World {
         let outside = OutsideConfig {
-            resolver: names.clone(),
+            resolver,
             secrets: Arc::new(OneSecret),
             suspend_after,
         };
@@ -160,6 +179,30 @@ impl World {
 
     async fn fetch(&self, rules: Vec<HttpRule>, requests: Value) -> Vec<Value> {
         answers(&self.engine.call(self.spec(rules, requests)).await)
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        self.server.url(path)
+    }
+
+    pub(crate) fn page(&self, path: &str, body: &str) {
+        self.server.page(path, body);
+    }
+
+    /// What comes of one request under one rule, in a grant's time.
+    pub(crate) async fn one_within(
+        &self,
+        timeout: Duration,
+        rule: HttpRule,
+        request: Value,
+    ) -> Value {
+        let mut call = self.spec(vec![rule], json!([request]));
+        let policy = call.outside.http.take().unwrap();
+        call.outside.http = Some(Arc::new(HttpPolicy {
+            timeout,
+            ..(*policy).clone()
+        }));
+        answers(&self.engine.call(call).await).remove(0)
     }
 
     /// What comes of one request under one rule.

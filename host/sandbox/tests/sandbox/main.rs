@@ -6,6 +6,7 @@
     reason = "tests: a panic is how they fail, and nobody else uses them"
 )]
 
+mod artifacts;
 mod calls;
 mod catalogue;
 mod crosstalk;
@@ -13,6 +14,7 @@ mod dns;
 mod floats;
 mod hostile;
 mod http;
+mod http_attacks;
 mod https;
 mod kinds;
 #[path = "../../../../tests/support/outside.rs"]
