@@ -101,9 +101,14 @@ fn steps_that_race_lose_no_change_and_one_of_them_gets_what_all_want() {
     }
     place.run(["replay", "shared"]).expect(0);
     place.run(["doctor", "--store"]).expect(0);
-    let exported = place.run(["export", "shared", "--format", "jsonl"]).expect(0);
+    let exported = place
+        .run(["export", "shared", "--format", "jsonl"])
+        .expect(0);
     let calls = exported.stdout.matches("\"call:shared\"").count();
-    assert!(calls >= 2 * 24, "a call is an event of the process: {calls}");
+    assert!(
+        calls >= 2 * 24,
+        "a call is an event of the process: {calls}"
+    );
     let lines = place.run(["events", "shared"]).expect(0).stdout;
     assert!(
         lines.contains("the shared `claims/it` to version 1"),
