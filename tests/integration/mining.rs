@@ -350,6 +350,69 @@ fn a_log_goes_through_every_form_and_back() {
 }
 
 #[test]
+fn a_heuristics_net_is_a_petri_net_that_the_log_conforms_to() {
+    let place = Place::new();
+    let file = log(&place, "log.xes", &["abcd", "acbd", "aed", "aeed"]);
+    let net = place.path("net.pnml").display().to_string();
+    let heuristics = |rest: &[&str]| {
+        let all = [&["discover", &file, "--algorithm", "heuristics"], rest].concat();
+        mine(&place, &all).expect(0)
+    };
+    let told = heuristics(&["-o", &net]).stderr;
+    assert!(!told.contains("not sound"), "{told}");
+    let found = mine(&place, &["conform", &file, "--model", &net, "--json"])
+        .expect(0)
+        .json();
+    assert_eq!(found["total_cost"], json!(0), "{found}");
+    let diagram = heuristics(&["--format", "bpmn"]).stdout;
+    assert_eq!(diagram.matches("<bpmn:task ").count(), 5, "{diagram}");
+    let picture = heuristics(&["--net", "--format", "svg"]).stdout;
+    assert!(picture.starts_with("<svg"), "{picture}");
+    assert!(heuristics(&["--net", "--json"]).json()["net"]["places"].is_array());
+    // `c` follows `b` and `b` follows `c`, which is no sign of parts side by side here.
+    let stuck = log(
+        &place,
+        "stuck.xes",
+        &["bab", "cac", "abcbca", "cbacb", "acb"],
+    );
+    let found = mine(
+        &place,
+        &["discover", &stuck, "--algorithm", "heuristics", "-o", &net],
+    )
+    .expect(0);
+    assert!(
+        found.stderr.contains("the net is not sound: "),
+        "{}",
+        found.stderr
+    );
+}
+
+#[test]
+fn events_with_words_of_their_own_for_transitions_are_told() {
+    let place = Place::new();
+    let event = |name: &str, transition: &str| {
+        format!(
+            "<event><string key=\"concept:name\" value=\"{name}\"/><string key=\"lifecycle:transition\" value=\"{transition}\"/><date key=\"time:timestamp\" value=\"2026-01-01T00:00:00.000Z\"/></event>"
+        )
+    };
+    let events = event("a", "complete") + &event("b", "closed") + &event("c", "COMPLETE");
+    let text = format!("{HEAD}<trace>{events}</trace></log>");
+    let file = place.write("log.xes", &text).display().to_string();
+    let found = mine(&place, &["discover", &file, "--json"]).expect(0);
+    assert_eq!(found.json()["activities"].as_array().map(Vec::len), Some(2));
+    assert!(
+        found
+            .stderr
+            .contains("1 event has a `lifecycle:transition` that the standard model does not have"),
+        "{}",
+        found.stderr
+    );
+    let all = mine(&place, &["discover", &file, "--lifecycle", "all", "--json"]).expect(0);
+    assert_eq!(all.json()["activities"].as_array().map(Vec::len), Some(3));
+    assert_eq!(all.stderr, "");
+}
+
+#[test]
 fn runs_are_objects_that_share_events() {
     let place = Place::new();
     for _ in 0..2 {

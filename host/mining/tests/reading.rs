@@ -163,6 +163,59 @@ fn an_empty_trace_is_a_case_and_events_without_times_are_told() {
 }
 
 #[test]
+fn what_readers_take_in_different_ways_is_told() {
+    let named = |attributes: &str| {
+        format!(
+            "<trace><string key=\"concept:name\" value=\"c\"/><event>{attributes}<date key=\"time:timestamp\" value=\"2026-01-01T00:00:00Z\"/></event></trace>"
+        )
+    };
+    let told = |traces: &str| -> Vec<String> {
+        let document = read_xes(format!("{HEAD}{traces}</log>").as_bytes()).unwrap();
+        document.notices.iter().map(ToString::to_string).collect()
+    };
+    // PM4Py takes the last of two names, we the first: neither is what the standard has.
+    let twice = named(
+        "<string key=\"concept:name\" value=\"a\"/><string key=\"concept:name\" value=\"b\"/>",
+    );
+    let notices = told(&twice);
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert!(
+        notices[0].ends_with(
+            "1 attribute with a key that their event or trace has already; the first counts"
+        ),
+        "{notices:?}"
+    );
+    let many: String = (0..40)
+        .map(|number| format!("<int key=\"k{}\" value=\"1\"/>", number % 38))
+        .collect();
+    let notices = told(&named(&format!(
+        "{many}<string key=\"concept:name\" value=\"a\"/>"
+    )));
+    assert!(
+        notices[0].contains("2 attributes with a key"),
+        "{notices:?}"
+    );
+    // PM4Py's frames have one case of these.
+    let trace = named("<string key=\"concept:name\" value=\"a\"/>");
+    let notices = told(&format!("{trace}{trace}{trace}"));
+    assert_eq!(notices.len(), 1, "{notices:?}");
+    assert!(
+        notices[0].contains("2 traces with the name of an earlier one"),
+        "{notices:?}"
+    );
+    // A number names an activity as well as a text does.
+    assert_eq!(
+        told(&named("<int key=\"concept:name\" value=\"7\"/>")),
+        [""; 0]
+    );
+    let notices = told(&named("<list key=\"concept:name\"><values/></list>"));
+    assert!(
+        notices[0].contains("1 event without a name, left out"),
+        "{notices:?}"
+    );
+}
+
+#[test]
 fn what_the_schema_forbids_is_read_and_told() {
     let text = "<log><trace><event><string key=\"concept:name\" value=\"a\"/></event><foo bar=\"1\"><event/></foo></trace></log>";
     let document = read_xes(text.as_bytes()).unwrap();

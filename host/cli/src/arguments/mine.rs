@@ -215,7 +215,7 @@ pub(crate) struct DiscoverArguments {
     /// Edges that were taken less often are left out, as far as all stays connected; dfg only
     #[arg(long, value_name = "N", default_value = "1")]
     pub(crate) least: u64,
-    /// The net of a process tree rather than the tree; inductive as svg only
+    /// The Petri net rather than the process tree or the heuristics net; .pnml and .bpmn are always nets
     #[arg(long)]
     pub(crate) net: bool,
     /// What a map's arrows say; dfg as svg only

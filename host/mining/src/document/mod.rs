@@ -13,8 +13,10 @@ mod columns;
 pub(crate) mod fields;
 mod log;
 pub(crate) mod moment;
+mod problem;
 pub(crate) mod read;
 mod table;
+mod unusual;
 mod write;
 
 pub use bytes::{BytesError, MOST_BYTES, text_of};
@@ -22,7 +24,8 @@ pub use columns::{ColumnError, Columns};
 pub use fields::FieldError;
 pub use moment::MomentError;
 
-pub use read::{Problem, ReadError, read_xes};
+pub use problem::{Problem, ReadError};
+pub use read::read_xes;
 pub use table::{CsvError, document_of_csv, write_csv};
 pub use write::write_xes_document;
 
@@ -147,6 +150,10 @@ pub enum NoticeKind {
     NoName,
     /// Events outside of any trace.
     LooseEvent,
+    /// Attributes whose key their event or trace has already. Readers differ in which of them counts; here the first.
+    RepeatedKey,
+    /// Traces with the name of an earlier one. Some readers make one case of them; here each is a case of its own.
+    SameCase,
     /// Something that the schema of XES does not allow.
     Schema(String),
 }
@@ -155,7 +162,7 @@ impl NoticeKind {
     /// Whether the file is at odds with the standard, rather than poor.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Schema(_))
+        matches!(self, Self::Schema(_) | Self::RepeatedKey)
     }
 }
 
@@ -179,6 +186,14 @@ impl fmt::Display for Notice {
             NoticeKind::LooseEvent => write!(
                 formatter,
                 "line {line}: {count} event{times} outside of any trace, left out of what is mined"
+            ),
+            NoticeKind::RepeatedKey => write!(
+                formatter,
+                "line {line}: {count} attribute{times} with a key that their event or trace has already; the first counts"
+            ),
+            NoticeKind::SameCase => write!(
+                formatter,
+                "line {line}: {count} trace{times} with the name of an earlier one, each taken as a case of its own"
             ),
             NoticeKind::Schema(what) if *count == 1 => write!(formatter, "line {line}: {what}"),
             NoticeKind::Schema(what) => {

@@ -2,93 +2,15 @@
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
+use rustc_hash::FxHashSet;
 
-use super::fields::{FieldError, Fields};
+use super::fields::Fields;
+use super::problem::{DEEPEST, Problem, ReadError};
 use super::{
-    Attribute, BytesError, Classifier, Document, Extension, Global, MomentError, NoticeKind, Trace,
-    Value, bytes, moment,
+    Attribute, Classifier, Document, Extension, Global, NoticeKind, Trace, Value, bytes, moment,
+    unusual,
 };
 use crate::log::Name;
-
-/// How deep attributes may lie within attributes.
-const DEEPEST: usize = 128;
-
-/// Why a file could not be read. Lines and columns count from 1, columns in characters.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReadError {
-    /// The bytes are no text.
-    #[error(transparent)]
-    Bytes(#[from] BytesError),
-    /// Something in the text is wrong.
-    #[error("line {line}, column {column}: {problem}")]
-    At {
-        /// The line.
-        line: u64,
-        /// The column of the tag that is wrong.
-        column: u64,
-        /// What is wrong.
-        problem: Problem,
-    },
-}
-
-/// What can be wrong in the text of a log.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum Problem {
-    /// It is not well-formed XML.
-    #[error("not well-formed: {0}")]
-    Xml(String),
-    /// A tag's attributes are not.
-    #[error("not well-formed: {0}")]
-    Field(#[from] FieldError),
-    /// The first element is another one.
-    #[error("found <{found}>, expected <log>")]
-    Root {
-        /// What it is.
-        found: String,
-    },
-    /// There is no element.
-    #[error("found no element, expected <log>")]
-    Nothing,
-    /// A trace within a trace, and the like.
-    #[error("found <{found}> within <{within}>")]
-    Misplaced {
-        /// The element.
-        found: String,
-        /// Where it stands.
-        within: &'static str,
-    },
-    /// An attribute without a key or value.
-    #[error("<{tag}> has no `{field}`")]
-    Missing {
-        /// The element.
-        tag: String,
-        /// What it lacks.
-        field: &'static str,
-    },
-    /// A value that is none of its type.
-    #[error("`{key}`: found `{found}`, expected {expected}")]
-    Value {
-        /// The attribute's key.
-        key: String,
-        /// The text.
-        found: String,
-        /// What its type takes.
-        expected: &'static str,
-    },
-    /// A time that is none.
-    #[error("`{key}`: {source}")]
-    Moment {
-        /// The attribute's key.
-        key: String,
-        /// What was found.
-        source: MomentError,
-    },
-    /// Attributes within attributes without end.
-    #[error("attributes lie within attributes more than {DEEPEST} deep")]
-    Deep,
-}
 
 /// Reads a log from the bytes of a file.
 ///
@@ -165,6 +87,8 @@ struct Parser<'text> {
     ended: bool,
     name: Name,
     time: Name,
+    /// The names of the traces so far.
+    cases: FxHashSet<Box<str>>,
 }
 
 impl<'text> Parser<'text> {
@@ -181,6 +105,7 @@ impl<'text> Parser<'text> {
             ended: false,
             name,
             time,
+            cases: FxHashSet::default(),
         }
     }
 
@@ -399,12 +324,34 @@ impl<'text> Parser<'text> {
         };
         match frame {
             Frame::Log => self.ended = true,
-            Frame::Trace(trace) => self.document.traces.push(trace),
+            Frame::Trace(trace) => self.trace(trace),
             Frame::Global(global) => self.document.head.globals.push(global),
             Frame::Event(attributes) => self.event(attributes),
             Frame::Attribute(attribute) => self.give(attribute),
             Frame::Values | Frame::Ignored => {}
         }
+    }
+
+    fn repeated(&mut self, attributes: &[Attribute]) {
+        for _ in 0..unusual::repeated(attributes) {
+            self.notice(NoticeKind::RepeatedKey);
+        }
+    }
+
+    fn trace(&mut self, trace: Trace) {
+        self.repeated(&trace.attributes);
+        let key = self.name;
+        let name = trace.attributes.iter().find_map(|attribute| {
+            let text = match &attribute.value {
+                Value::String(text) if attribute.key == key => text,
+                _ => return None,
+            };
+            Some(text.clone())
+        });
+        if name.is_some_and(|name| !self.cases.insert(name)) {
+            self.notice(NoticeKind::SameCase);
+        }
+        self.document.traces.push(trace);
     }
 
     fn event(&mut self, attributes: Vec<Attribute>) {
@@ -416,9 +363,10 @@ impl<'text> Parser<'text> {
         if !has(self.time, |value| matches!(value, Value::Date(_))) {
             self.notice(NoticeKind::NoTime);
         }
-        if !has(self.name, |value| matches!(value, Value::String(_))) {
+        if !has(self.name, unusual::names) {
             self.notice(NoticeKind::NoName);
         }
+        self.repeated(&attributes);
         match self.open.last_mut() {
             Some(Frame::Trace(trace)) => trace.events.push(attributes),
             _ => {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Builder, Draft, Event, Log, Moment, Variants};
+use super::{Builder, Draft, Event, Log, Moment, Transition, Variants};
 
 /// Which events count as occurrences of their activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -19,6 +19,14 @@ impl Occurrences {
     #[must_use]
     pub fn take(self, event: &Event) -> bool {
         self == Self::All || event.transition.is_complete()
+    }
+
+    /// How many of them do not since their transition is a word that the standard model does not have.
+    #[must_use]
+    pub fn left_out_by_other_words(self, log: &Log) -> usize {
+        let events = log.events().iter();
+        let other = events.filter(|event| event.transition == Transition::Other);
+        other.filter(|event| !self.take(event)).count()
     }
 
     /// How many events of a log do not count.

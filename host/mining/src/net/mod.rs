@@ -1,18 +1,19 @@
 //! Petri nets: places, transitions that may be silent, and where a case begins and ends.
 //!
-//! Nets come from process trees ([`PetriNet::of_tree`]), from alpha ([`PetriNet::of_alpha`]), from declared
-//! flows, and from PNML of any tool ([`read_pnml`]). [`write_pnml`] and [`PetriNet::dot`] give them to others.
+//! Nets come from process trees ([`PetriNet::of_tree`]), from alpha ([`PetriNet::of_alpha`]), from
+//! heuristics nets ([`PetriNet::of_heuristics`]), from declared flows, and from PNML of any tool ([`read_pnml`]). [`write_pnml`] and [`PetriNet::dot`] give them to others.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
 mod bpmn;
+mod from_heuristics;
 mod from_models;
 mod pnml;
 mod reduce;
 
-pub use bpmn::write_bpmn;
+pub use bpmn::{write_bpmn, write_bpmn_of_heuristics};
 pub use from_models::Task;
 pub use pnml::{PnmlError, read_pnml, write_pnml};
 

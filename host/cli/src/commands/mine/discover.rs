@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use menagerie_mining::conform::{NetError, soundness};
 use menagerie_mining::discover::{Graph, HeuristicsNet, Thresholds, alpha, heuristics, inductive};
 use menagerie_mining::log::Variants;
-use menagerie_mining::net::{PetriNet, write_bpmn, write_pnml};
+use menagerie_mining::net::{PetriNet, write_bpmn, write_bpmn_of_heuristics, write_pnml};
 use menagerie_mining::picture::{self, Show};
 use serde_json::{Value, json};
 
@@ -14,6 +15,7 @@ use super::table;
 use crate::arguments::mine::{Algorithm, DiscoverArguments, ModelFormat, ShowChoice};
 use crate::failure::Failure;
 use crate::settings::Settings;
+use crate::terminal::text::safe_line;
 
 pub(super) async fn discover(
     settings: &Settings,
@@ -24,6 +26,9 @@ pub(super) async fn discover(
     let variants = source.variants();
     let found = Found::new(&arguments, &source, &variants);
     let text = found.written(format, &arguments)?;
+    if arguments.net || matches!(format, ModelFormat::Pnml | ModelFormat::Bpmn) {
+        found.warn();
+    }
     if arguments.output.is_none() && format == ModelFormat::Text {
         println!("{}", text.trim_end());
         return Ok(ExitCode::SUCCESS);
@@ -114,11 +119,17 @@ impl<'a> Found<'a> {
             )))
         };
         Ok(match (format, &self.model) {
+            (ModelFormat::Json, Model::Heuristics(_)) if arguments.net => {
+                format!("{}\n", json!({"net": self.net()}))
+            }
             (ModelFormat::Json, _) => format!("{}\n", self.json()),
             (ModelFormat::Dot, Model::Graph(graph)) => graph.dot(),
-            (ModelFormat::Dot, Model::Heuristics(net)) => net.dot(),
+            (ModelFormat::Dot, Model::Heuristics(net)) if !arguments.net => net.dot(),
             (ModelFormat::Text, Model::Graph(graph)) => return Ok(graph_text(graph)),
-            (ModelFormat::Text, Model::Heuristics(net)) => return Ok(heuristics_text(net)),
+            (ModelFormat::Text, Model::Heuristics(net)) if !arguments.net => {
+                return Ok(heuristics_text(net));
+            }
+            (ModelFormat::Text, Model::Heuristics(net)) => net_text(&PetriNet::of_heuristics(net)),
             (ModelFormat::Text, Model::Inductive(tree)) => {
                 tree.named(&self.variants.activities).to_string()
             }
@@ -133,7 +144,7 @@ impl<'a> Found<'a> {
             (ModelFormat::Svg, Model::Inductive(tree)) if !arguments.net => {
                 picture::process_tree(tree, &self.variants.activities)
             }
-            (ModelFormat::Svg, Model::Heuristics(net)) => {
+            (ModelFormat::Svg, Model::Heuristics(net)) if !arguments.net => {
                 picture::process_map(&net.graph(self.variants.total()), Show::Frequency)
             }
             (ModelFormat::Svg, _) => self
@@ -144,6 +155,11 @@ impl<'a> Found<'a> {
             (ModelFormat::Bpmn, Model::Inductive(tree)) => {
                 let mut bytes = Vec::new();
                 write_bpmn(&mut bytes, tree, &self.variants.activities)?;
+                String::from_utf8_lossy(&bytes).into_owned()
+            }
+            (ModelFormat::Bpmn, Model::Heuristics(net)) => {
+                let mut bytes = Vec::new();
+                write_bpmn_of_heuristics(&mut bytes, net)?;
                 String::from_utf8_lossy(&bytes).into_owned()
             }
             (ModelFormat::Bpmn, _) => return none("process tree, which BPMN is made of"),
@@ -158,11 +174,37 @@ impl<'a> Found<'a> {
         })
     }
 
+    /// Tells what is not promised of a net of heuristics.
+    fn warn(&self) {
+        let Model::Heuristics(found) = &self.model else {
+            return;
+        };
+        let kept = found.on_a_way();
+        for (name, _) in found.activities.iter().zip(kept).filter(|(_, kept)| !kept) {
+            eprintln!(
+                "`{}` lies on no way from beginning to end, and is left out of the net",
+                safe_line(name)
+            );
+        }
+        match soundness(&PetriNet::of_heuristics(found)) {
+            Ok(reasons) => {
+                for reason in reasons {
+                    eprintln!("the net is not sound: {}", safe_line(&reason.to_string()));
+                }
+            }
+            Err(error @ NetError::TooLarge { .. }) => {
+                eprintln!("whether the net is sound is not known: {error}");
+            }
+            Err(error) => eprintln!("the net is not sound: {}", safe_line(&error.to_string())),
+        }
+    }
+
     fn net(&self) -> Option<PetriNet> {
         match &self.model {
             Model::Alpha(net) => Some(net.clone()),
             Model::Inductive(tree) => Some(PetriNet::of_tree(tree, &self.variants.activities)),
-            Model::Graph(_) | Model::Heuristics(_) => None,
+            Model::Heuristics(net) => Some(PetriNet::of_heuristics(net)),
+            Model::Graph(_) => None,
         }
     }
 

@@ -101,6 +101,18 @@ impl Source {
         };
         if !log.events().is_empty() && occurrences.left_out(&log) == log.events().len() {
             eprintln!("no event says that work is complete; --lifecycle all takes every event");
+        } else {
+            let others = occurrences.left_out_by_other_words(&log);
+            if others > 0 {
+                let (events, are) = if others == 1 {
+                    ("event has", "is")
+                } else {
+                    ("events have", "are")
+                };
+                eprintln!(
+                    "{others} {events} a `lifecycle:transition` that the standard model does not have, and {are} left out; --lifecycle all takes every event"
+                );
+            }
         }
         Ok(Self { log, occurrences })
     }
