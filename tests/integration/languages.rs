@@ -257,7 +257,7 @@ export default agent(() => {
     ),
     (
         "python",
-        "agent.py",
+        "plugin.py",
         r#"
 import menagerie
 from menagerie import artifacts, shared
