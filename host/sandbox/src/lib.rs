@@ -21,6 +21,8 @@ mod costs;
 mod ended;
 mod engine;
 mod entries;
+#[cfg(test)]
+mod fuzzed;
 mod http;
 mod ijson;
 mod inspect;

@@ -2,7 +2,9 @@
 //! cannot drift apart.
 
 use std::ops::Range;
+use std::sync::LazyLock;
 
+use jsonschema::Validator;
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
@@ -60,8 +62,14 @@ fn drop_null(schema: &mut Schema) {
 
 /// Reports every key and value that a flow file does not have.
 pub(super) fn check(root: &Node, problems: &mut Problems<'_>) {
-    let schema = schema();
-    let validator = match compile(&schema) {
+    // Made once: it says what the types say, and a host reads many files.
+    static MADE: LazyLock<(Value, Result<Validator, String>)> = LazyLock::new(|| {
+        let schema = schema();
+        let validator = compile(&schema).map_err(|error| error.to_string());
+        (schema, validator)
+    });
+    let (schema, validator) = &*MADE;
+    let validator = match validator {
         Ok(validator) => validator,
         Err(error) => {
             // A mistake of ours that a test excludes; an accepted file must not be the answer.
@@ -73,7 +81,7 @@ pub(super) fn check(root: &Node, problems: &mut Problems<'_>) {
             return;
         }
     };
-    for finding in findings(&schema, &validator, &root.to_json(), Vocabulary::Toml) {
+    for finding in findings(schema, validator, &root.to_json(), Vocabulary::Toml) {
         let (node, _) = root.follow(&finding.pointer);
         // What is no JSON is reported already, wherever it stands.
         if !matches!(node.kind, Kind::NotJson) {

@@ -16,6 +16,9 @@ const LONGEST_FILE: usize = 1 << 20;
 /// brackets and keys each by itself; with keys as long as it allows within as many brackets, the
 /// tables lie so deep that to drop them overflows a thread's stack.
 const LONGEST_KEY: usize = 16;
+/// How many brackets may be open. The TOML parser bounds them where it reads a file that is right, and
+/// goes on into any depth where it recovers from mistakes.
+const MOST_OPEN: usize = 64;
 /// After that many syntax errors the rest is noise.
 const MOST_ERRORS: usize = 20;
 
@@ -31,6 +34,12 @@ pub(super) fn read<'t>(text: &'t str, problems: &mut Problems<'_>) -> Option<Spa
         let found = format!("a key of more than {LONGEST_KEY} parts");
         let expected = format!("at most {LONGEST_KEY} parts between dots");
         report(problems, &span, "a key is too deep", found, expected);
+        return None;
+    }
+    if let Some(span) = overdeep_bracket(text) {
+        let found = format!("more than {MOST_OPEN} brackets that are open");
+        let expected = format!("at most {MOST_OPEN} within one another");
+        report(problems, &span, "a value is too deep", found, expected);
         return None;
     }
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -68,6 +77,27 @@ fn report(
             help: None,
         },
     );
+}
+
+/// The first bracket with too many open ones around it. One that closes another than the last that was
+/// opened closes none: whoever recovers from it may think so, too.
+fn overdeep_bracket(text: &str) -> Option<Range<usize>> {
+    let mut open = Vec::new();
+    for token in Source::new(text).lex() {
+        let closing = match token.kind() {
+            TokenKind::LeftSquareBracket => TokenKind::RightSquareBracket,
+            TokenKind::LeftCurlyBracket => TokenKind::RightCurlyBracket,
+            kind => {
+                open.pop_if(|closing| *closing == kind);
+                continue;
+            }
+        };
+        open.push(closing);
+        if open.len() > MOST_OPEN {
+            return Some(token.span().start()..token.span().end());
+        }
+    }
+    None
 }
 
 /// The first key that has too many parts.

@@ -35,7 +35,7 @@ fn folder() -> PathBuf {
     clippy::disallowed_methods,
     reason = "the histories are files of the repository"
 )]
-fn histories() -> Vec<(String, HistoryFile)> {
+pub(crate) fn histories() -> Vec<(String, HistoryFile)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder()).unwrap() {
         let path = entry.unwrap().path();

@@ -11,6 +11,7 @@ mod escalations;
 mod failures;
 mod flows;
 mod forks;
+mod fuzzed;
 mod histories;
 mod invariants;
 mod joins;

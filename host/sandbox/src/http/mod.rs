@@ -26,6 +26,8 @@ pub use problem::HTTP_PROBLEMS;
 pub use secrets::{NoSecrets, Secret, Secrets};
 pub use stand_in::{OutsideAnswer, OutsideRequest, StandIn};
 pub use target::Scheme;
+#[cfg(test)]
+pub(crate) use target::Target;
 
 pub(crate) use client::Client;
 

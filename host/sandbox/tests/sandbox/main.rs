@@ -12,6 +12,7 @@ mod catalogue;
 mod crosstalk;
 mod dns;
 mod floats;
+mod fuzzed;
 mod hostile;
 mod http;
 mod http_attacks;
