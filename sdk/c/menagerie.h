@@ -1,7 +1,7 @@
-// The words of menagerie agents in C. `menagerie build` puts this file beside the bindings of `wit/` (plugin.h), which
+// The words of menagerie plugins in C. `menagerie build` puts this file beside the bindings of `wit/` (plugin.h), which
 // has every type and every function of the host; here is what makes them short.
 //
-// An agent is one function, written behind AGENT: it ends by `answer` or by `fault`.
+// A plugin is one function, written behind AGENT, STRATEGY, AGGREGATOR, … (kinds.h): an agent ends by `answer` or by `fault`.
 #ifndef MENAGERIE_H
 #define MENAGERIE_H
 
@@ -11,16 +11,14 @@
 #include <string.h>
 
 #include "plugin.h"
+#include "project.h"
 
-typedef exports_menagerie_plugin_agent_task_t task_t;
-typedef exports_menagerie_plugin_agent_outcome_t outcome_t;
-typedef exports_menagerie_plugin_agent_fault_t fault_t;
+typedef menagerie_plugin_types_task_t task_t;
+typedef menagerie_plugin_types_outcome_t outcome_t;
+typedef menagerie_plugin_types_fault_t fault_t;
 
 // Bytes and their number; not ended by a nought.
 typedef plugin_string_t text_t;
-
-#define AGENT(task, outcome, failure) \
-  bool exports_menagerie_plugin_agent_process(task_t *task, outcome_t *outcome, fault_t *failure)
 
 // Answers with a JSON document, which is copied.
 static inline bool answer(outcome_t *outcome, text_t json) {
@@ -42,6 +40,13 @@ static inline void log_info(const char *message) {
   menagerie_plugin_log_write(MENAGERIE_PLUGIN_LOG_LEVEL_INFO, &text);
 }
 
+// A list with room for so many items of that size. What was there is kept.
+static inline void *grown(void *list, size_t items, size_t size) {
+  list = realloc(list, items * size);
+  if (list == NULL) abort();
+  return list;
+}
+
 // A text that grows. Begin with {0}.
 typedef struct {
   uint8_t *ptr;
@@ -51,9 +56,7 @@ typedef struct {
 static inline void put_bytes(buffer_t *to, const void *bytes, size_t len) {
   if (to->len + len > to->room) {
     size_t room = 2 * (to->len + len) + 64;
-    uint8_t *grown = realloc(to->ptr, room);
-    if (grown == NULL) abort();
-    to->ptr = grown;
+    to->ptr = grown(to->ptr, room, 1);
     to->room = room;
   }
   memcpy(to->ptr + to->len, bytes, len);
@@ -217,5 +220,7 @@ static inline bool json_text(text_t value, buffer_t *to) {
   }
   return true;
 }
+
+#include "kinds.h"
 
 #endif

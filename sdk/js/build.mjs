@@ -4,10 +4,11 @@ import { writeFile } from "node:fs/promises";
 import { componentize } from "componentize-qjs";
 import { build, formatMessages } from "esbuild";
 
-const { project, main, exports, kind, sdk, wit, bundle, output } = JSON.parse(process.argv[2]);
+const { project, main, exports, beside, kind, sdk, wit, bundle, output } = JSON.parse(process.argv[2]);
 const lines = [
   `import plugin from ${JSON.stringify(main)};`,
-  `import { entry } from "menagerie";`,
+  `import { complete, entry } from "menagerie";`,
+  `complete(plugin, ${JSON.stringify(beside)});`,
   ...exports.map((name) => `export const ${name} = entry.${name}(plugin);`),
 ];
 

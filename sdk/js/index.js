@@ -142,6 +142,16 @@ const outcomeFrom = (outcome) => new Outcome(JSON.parse(outcome.output), {
   confidence: outcome.confidence, attachments: outcome.attachments, extra: extrasFrom(outcome.extra),
 });
 
+/** What is thrown is told in the log, and crashes. */
+const told = (make) => {
+  try {
+    return make();
+  } catch (error) {
+    hostLog.write("error", `${error}\n${error?.stack ?? ""}`.trimEnd());
+    throw error;
+  }
+};
+
 /** Faults become the host's; whatever else is thrown is told in the log, and crashes. */
 const answered = (make) => {
   try {
@@ -241,18 +251,42 @@ const must = (plugin, kind) => {
   return plugin;
 };
 
+/** A function beside the plugin's own, in the second argument. */
+const beside = (plugin, name, exported) => {
+  if (typeof plugin?.[name] !== "function") {
+    throw new TypeError(`"exports" of package.json has ${exported}, and the second argument of the plugin has no function \`${name}\``);
+  }
+  return plugin[name];
+};
+
+/** Whether everything that the plugin has is exported, too; at build time. */
+export const complete = (plugin, exports) => {
+  for (const [name, exported] of [["compensate", "compensate"], ["check", "config-check"]]) {
+    if (plugin?.[name] !== undefined && !exports.includes(exported)) {
+      throw new TypeError(`the plugin has \`${name}\`, and "exports" of package.json has no ${exported}: it would never be called`);
+    }
+  }
+};
+
 /** Makes the component's exports of a plugin; `menagerie build` writes the module that calls this. */
 export const entry = {
   agent: (plugin) => {
     const { run } = must(plugin, "agent");
     return { process: (task) => answered(() => outcomeTo(run(taskFrom(task)))) };
   },
-  compensate: ({ compensate }) => ({
-    compensate: (task, outcome) => answered(() => { compensate(taskFrom(task), outcomeFrom(outcome)); }),
-  }),
-  configCheck: ({ check }) => ({
-    check: (config, agents) => (check(JSON.parse(config), agents) ?? []).map((problem) => ({ pointer: "", offset: undefined, ...problem })),
-  }),
+  compensate: (plugin) => {
+    const compensate = beside(plugin, "compensate", "compensate");
+    return { compensate: (task, outcome) => answered(() => { compensate(taskFrom(task), outcomeFrom(outcome)); }) };
+  },
+  configCheck: (plugin) => {
+    const check = beside(plugin, "check", "config-check");
+    return {
+      check: (config, agents) => told(() => {
+        const problems = check(JSON.parse(config), agents) ?? [];
+        return problems.map((problem) => ({ pointer: "", offset: undefined, ...problem }));
+      }),
+    };
+  },
   strategy: (plugin) => {
     const { run } = must(plugin, "strategy");
     return { decide: (view) => answered(() => decisionTo(view.decision, run(viewFrom(view)), "agent")) };

@@ -7,6 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::program::{Ended, Place, root};
+use crate::running::guests;
 
 /// What is said where a language's tools can neither be found nor fetched.
 const NO_TOOLS: &str = "the tools for this language cannot be had";
@@ -27,10 +28,49 @@ pub(crate) fn command_with_tools(place: &Place, arguments: &[&str]) -> Command {
 pub(crate) fn with_tools(place: &Place, arguments: &[&str]) -> Option<Ended> {
     let ended = crate::program::ended(&mut command_with_tools(place, arguments));
     if ended.stderr.contains(NO_TOOLS) {
+        assert!(
+            !is_ci() || is_unreachable(&ended.stderr),
+            "in CI a language is left out only where its registry cannot be reached: {}",
+            ended.stderr
+        );
         eprintln!("left out, since {NO_TOOLS}: {}", ended.stderr);
         return None;
     }
     Some(ended)
+}
+
+fn is_ci() -> bool {
+    std::env::var_os("CI").is_some_and(|value| value == "true")
+}
+
+/// Whether tools are missing for want of a network, by the words that npm, pip and the C library have for this.
+fn is_unreachable(said: &str) -> bool {
+    const WORDS: [&str; 11] = [
+        "ENOTFOUND",
+        "EAI_AGAIN",
+        "ECONNREFUSED",
+        "ETIMEDOUT",
+        "ENETUNREACH",
+        "NewConnectionError",
+        "Temporary failure in name resolution",
+        "Name or service not known",
+        "Network is unreachable",
+        "Connection refused",
+        "no end within",
+    ];
+    WORDS.iter().any(|word| said.contains(word))
+}
+
+#[test]
+fn a_missing_program_is_no_missing_network() {
+    for said in [
+        "`npm` cannot be run (No such file or directory); it has to be installed",
+        "ERROR: No matching distribution found for ziglang==99",
+        "npm error code E404",
+    ] {
+        assert!(!is_unreachable(said), "{said}");
+    }
+    assert!(is_unreachable("npm error code EAI_AGAIN"));
 }
 
 fn results(ended: &Ended) -> Vec<(String, bool)> {
@@ -53,6 +93,10 @@ fn a_new_plugin_builds_and_passes_its_tests() {
         ("ts", "arbiter"),
         ("python", "strategy"),
         ("c", "agent"),
+        ("c", "strategy"),
+        ("c", "group-strategy"),
+        ("c", "aggregator"),
+        ("c", "arbiter"),
     ] {
         let place = Place::new();
         let new = ["new", kind, "mine", "--lang", language];
@@ -85,7 +129,7 @@ fn mirror(place: &Place, language: &str) -> PathBuf {
 fn one_suite_holds_for_every_language() {
     let cases = std::fs::read_to_string(root().join("tests/languages/cases.toml")).unwrap();
     let count = cases.matches("[[case]]").count();
-    for language in ["ts", "python"] {
+    for language in ["c", "ts", "python"] {
         let place = Place::new();
         mirror(&place, language);
         let Some(tested) = with_tools(&place, &["test", language, "--json"]) else {
@@ -95,6 +139,14 @@ fn one_suite_holds_for_every_language() {
         // And the hostile inputs.
         assert_eq!(results.len(), count + 1, "{language}");
     }
+    // Rust, the yardstick, is built with the tests' other guests.
+    let component = guests().join("mirror.wasm");
+    let place = Place::new();
+    let dir = mirror(&place, "c");
+    let mut test = place.command();
+    test.arg("test").arg(dir).arg("--component").arg(component);
+    let tested = crate::program::ended(test.arg("--json"));
+    assert_eq!(results(&tested.expect(0)).len(), count + 1, "rust");
 }
 
 #[test]

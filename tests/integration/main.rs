@@ -23,6 +23,7 @@ mod languages;
 mod migrations;
 mod mining;
 mod objects;
+mod optional_exports;
 #[path = "../support/outside.rs"]
 mod outside;
 mod outside_calls;

@@ -16,7 +16,7 @@ pub enum Written {
     JavaScript,
     /// TypeScript.
     TypeScript,
-    /// C, for agents alone.
+    /// C.
     C,
 }
 
@@ -66,10 +66,10 @@ type OfEveryKind = [(&'static str, &'static str); 5];
 
 const RUST: OfEveryKind = of_every_kind!("rust/template", "rs");
 const PYTHON: OfEveryKind = of_every_kind!("python/template", "py");
+const C: OfEveryKind = of_every_kind!("c/template", "c");
 const TYPESCRIPT: OfEveryKind = of_every_kind!("js/template", "ts");
 const CASES: OfEveryKind = of_every_kind!("cases", "toml");
 
-const C_AGENT: &str = include_str!("../../../sdk/c/template/agent.c");
 const TYPES: &str = include_str!("../../../sdk/js/index.d.ts");
 
 /// Writes a project into the folder of its name below `parent`, and gives the files.
@@ -111,11 +111,6 @@ fn files(new: &NewProject<'_>) -> Result<Vec<(&'static str, String)>, String> {
     ];
     match new.written {
         Written::C => {
-            if kind != "agent" {
-                return Err(format!(
-                    "the SDK for C is for agents, and this is to be of the kind {kind}"
-                ));
-            }
             files.push((
                 "menagerie.toml",
                 format!(
@@ -123,7 +118,7 @@ fn files(new: &NewProject<'_>) -> Result<Vec<(&'static str, String)>, String> {
                      [menagerie]\nkind = \"{kind}\"\nskills = []\ngrants = {grants}\n"
                 ),
             ));
-            files.push(("plugin.c", C_AGENT.to_owned()));
+            files.push(("plugin.c", source(&C)));
         }
         Written::Rust => {
             let sdk = new
@@ -204,11 +199,12 @@ mod tests {
     use crate::encode::KINDS;
     use crate::project::{Language, Project};
 
-    const ALL: [Written; 4] = [
+    const ALL: [Written; 5] = [
         Written::Rust,
         Written::Python,
         Written::JavaScript,
         Written::TypeScript,
+        Written::C,
     ];
 
     #[test]
@@ -243,22 +239,6 @@ mod tests {
                 assert!(new_project(parent.path(), &new).is_err());
             }
         }
-    }
-
-    #[test]
-    fn in_c_there_are_agents_alone() {
-        let parent = tempfile::tempdir().unwrap();
-        let new = |kind| NewProject {
-            name: "mine",
-            kind,
-            written: Written::C,
-            grants: &[],
-            rust_sdk: None,
-        };
-        let refused = new_project(parent.path(), &new("strategy")).unwrap_err();
-        assert!(refused.to_string().contains("for agents"), "{refused}");
-        new_project(parent.path(), &new("agent")).unwrap();
-        assert_eq!(Language::of(&parent.path().join("mine")), Some(Language::C));
     }
 
     #[test]

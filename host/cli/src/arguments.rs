@@ -567,7 +567,7 @@ pub(crate) enum NewLanguage {
     Js,
     /// TypeScript
     Ts,
-    /// C, for agents
+    /// C
     C,
 }
 
@@ -621,6 +621,9 @@ pub(crate) struct BuildArguments {
 pub(crate) struct TestArguments {
     /// The folder of a plugin
     pub(crate) dir: PathBuf,
+    /// Test this component, which something else has built, with the folder's cases
+    #[arg(long, value_name = "FILE", conflicts_with = "offline")]
+    pub(crate) component: Option<PathBuf>,
     /// Only make this failed call again
     #[arg(long, value_name = "FILE")]
     pub(crate) replay: Option<PathBuf>,

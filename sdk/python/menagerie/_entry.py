@@ -23,6 +23,13 @@ def function(kind: str) -> Callable[..., Any]:
     return _registered[kind]
 
 
+def complete(exports: list[str]) -> None:
+    """Whether everything that the project has is exported, too; at build time."""
+    for kind, name in (("compensate", "compensate"), ("config-check", "check")):
+        if kind in _registered and kind not in exports:
+            raise TypeError(f"there is a function under @menagerie.{name}, and `exports` of pyproject.toml has no {kind}: it would never be called")
+
+
 def text(value: Any, what: str) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, allow_nan=False)

@@ -45,4 +45,15 @@ def process(task: Task):
         return {"value": invocation.hints()}
     if what == "context":
         return {"value": keep()}
+    if what == "attach":
+        return Outcome({"value": len(task.attachments)}, attachments=task.attachments)
+    if what == "extra":
+        return Outcome({"value": "extra"}, extra={"note": {"n": [1]}})
+    if what == "later":
+        raise Fault.transient("not yet", retry_after_ms=1500, details={"place": [1, 2]})
+    if what == "last":
+        last = invocation.last_fault()
+        return {"value": [last.code, last.message, invocation.attempt()]}
+    while what == "spin":
+        pass
     raise Fault.invalid_input("`do` has to be one of those in cases.toml")

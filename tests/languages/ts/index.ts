@@ -1,7 +1,7 @@
 import { agent, clock, context, Fault, invocation, log, Outcome, random } from "menagerie";
 
 // The guest of ../cases.toml in TypeScript.
-export default agent(({ input, config }) => {
+export default agent(({ input, config, attachments }) => {
   switch (input?.do) {
     case "echo": return { value: input.value };
     case "config": return { value: config };
@@ -21,6 +21,11 @@ export default agent(({ input, config }) => {
       context.put("now", { n: 2 });
       return { value: [before, context.get("now"), context.get("never") === undefined] };
     }
+    case "attach": return new Outcome({ value: attachments.length }, { attachments });
+    case "extra": return new Outcome({ value: "extra" }, { extra: { note: { n: [1] } } });
+    case "later": throw Fault.transient("not yet", { retryAfterMs: 1500, details: { place: [1, 2] } });
+    case "last": return { value: [invocation.lastFault()?.code, invocation.lastFault()?.message, invocation.attempt()] };
+    case "spin": for (let turn = 0; ; turn += 1) if (turn < 0) return { value: turn };
     default: throw Fault.invalidInput("`do` has to be one of those in cases.toml");
   }
 });

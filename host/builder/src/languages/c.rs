@@ -11,16 +11,32 @@ use super::{Work, compiling};
 use crate::command::command;
 use crate::error::BuildError;
 use crate::progress::Progress;
+use crate::project::{Language, Project};
 use crate::toolchain::compile;
 use crate::world::{self, WORLD};
 
 const PACKAGES: [&str; 1] = ["ziglang==0.17.1"];
 
-const HEADER: &str = include_str!("../../../../sdk/c/menagerie.h");
+const HEADERS: [(&str, &str); 2] = [
+    ("menagerie.h", include_str!("../../../../sdk/c/menagerie.h")),
+    ("kinds.h", include_str!("../../../../sdk/c/kinds.h")),
+];
+
+/// What an undefined function of the world means, by the macro that defines it.
+const EXPORTS: [(&str, &str); 7] = [
+    ("agent_process", "AGENT"),
+    ("compensate_compensate", "COMPENSATE"),
+    ("config_check_check", "CHECK"),
+    ("aggregator_aggregate", "AGGREGATOR"),
+    ("arbiter_arbitrate", "ARBITER"),
+    ("group_strategy_decide", "GROUP_STRATEGY"),
+    ("strategy_decide", "STRATEGY"),
+];
 
 /// What a component depends on beside the project.
 pub(super) fn parts() -> Vec<&'static str> {
-    vec![HEADER, PACKAGES[0]]
+    let headers = HEADERS.iter().map(|(_, text)| *text);
+    headers.chain(PACKAGES).collect()
 }
 
 pub(super) fn component(
@@ -36,7 +52,7 @@ pub(super) fn component(
     };
     let bindings = work.folder.join("bindings");
     let wit = world::write(project, work.folder)?;
-    write_bindings(&wit, &bindings)?.map_err(unusable)?;
+    write_bindings(project, &wit, &bindings)?.map_err(unusable)?;
     compiling(work, "zig cc", progress);
     let module = work.folder.join("module.wasm");
     let source = project.dir.join(main);
@@ -60,7 +76,7 @@ pub(super) fn component(
         .arg(bindings.join("plugin_component_type.o"))
         .env("ZIG_GLOBAL_CACHE_DIR", tools.join("zig-cache"))
         .env("ZIG_LOCAL_CACHE_DIR", work.folder.join("zig-cache"));
-    compile(&mut build, &project.dir)?;
+    compile(&mut build, &project.dir).map_err(|error| with_missing(error, project))?;
     let bytes = fs::read(&module).map_err(BuildError::file(&module))?;
     encoded(&bytes).map_err(unusable)
 }
@@ -78,18 +94,55 @@ fn sources(main: &Path) -> Result<Vec<PathBuf>, BuildError> {
 }
 
 /// Writes the bindings and the header of the SDK; the inner error says why the world has none.
-fn write_bindings(wit: &Path, folder: &Path) -> Result<Result<(), String>, BuildError> {
+fn write_bindings(
+    project: &Project,
+    wit: &Path,
+    folder: &Path,
+) -> Result<Result<(), String>, BuildError> {
     fs::create_dir_all(folder).map_err(BuildError::file(folder))?;
     let files = match bindings(wit) {
         Ok(files) => files,
         Err(reason) => return Ok(Err(reason)),
     };
-    let header = [("menagerie.h", HEADER.as_bytes())];
-    for (name, contents) in files.iter().chain(header) {
+    let own = project_header(project);
+    let headers = HEADERS.iter().map(|(name, text)| (*name, text.as_bytes()));
+    let own = [("project.h", own.as_bytes())];
+    for (name, contents) in files.iter().chain(headers).chain(own) {
         let path = folder.join(name);
         fs::write(&path, contents).map_err(BuildError::file(&path))?;
     }
     Ok(Ok(()))
+}
+
+/// Says to the headers of the SDK what the project is, and what it exports beside.
+fn project_header(project: &Project) -> String {
+    let settings = &project.settings;
+    let names = std::iter::once(&settings.kind).chain(&settings.exports);
+    names
+        .map(|name| {
+            let name = name.replace('-', "_").to_uppercase();
+            format!("#define MENAGERIE_{name} 1\n")
+        })
+        .collect()
+}
+
+/// A function of the world that the source lacks is named as the source would have it.
+fn with_missing(error: BuildError, project: &Project) -> BuildError {
+    let BuildError::Compile { dir, mut output } = error else {
+        return error;
+    };
+    for (function, word) in EXPORTS {
+        if output.contains(&format!(
+            "undefined symbol: exports_menagerie_plugin_{function}"
+        )) {
+            let marker = Language::C.marker();
+            output.push_str(&format!(
+                "`{}` has no {word}: {marker} says that it is there (`kind`, `exports`)\n",
+                project.name
+            ));
+        }
+    }
+    BuildError::Compile { dir, output }
 }
 
 fn bindings(wit: &Path) -> Result<Files, String> {

@@ -59,6 +59,7 @@ pub(super) fn component(
         "main": format!("./{main}"),
         "kind": settings.kind,
         "exports": kinds.map(|name| camel(name)).collect::<Vec<_>>(),
+        "beside": settings.exports,
         "sdk": sdk,
         "wit": world::write(work.project, work.folder)?,
         "bundle": work.folder.join("bundle.js"),

@@ -123,6 +123,7 @@ fn entry_module(work: &Work<'_>, module: &str) -> String {
     let settings = &work.project.settings;
     let mut text =
         format!("import {module}\nfrom menagerie import _entry\nfrom wit_world import exports\n");
+    text.push_str(&format!("_entry.complete({:?})\n", settings.exports));
     for export in std::iter::once(&settings.kind).chain(&settings.exports) {
         text.push_str(&format!("\n_entry.function({export:?})\n\n\n"));
         let found = EXPORTS.iter().find(|(name, _)| name == export);

@@ -19,8 +19,11 @@ pub(crate) async fn test(
     arguments: TestArguments,
 ) -> Result<ExitCode, Failure> {
     let catalogue = open::catalogue(settings)?;
-    let replay = arguments.replay.as_deref();
-    let outcome = tested(&catalogue, &arguments.dir, replay, None, arguments.offline).await?;
+    let (dir, replay) = (&arguments.dir, arguments.replay.as_deref());
+    let outcome = match &arguments.component {
+        Some(component) => tested_component(&catalogue, component, dir, replay).await?,
+        None => tested(&catalogue, dir, replay, None, arguments.offline).await?,
+    };
     if arguments.json {
         println!("{}", outcome.as_json());
     } else {
@@ -55,7 +58,17 @@ pub(crate) async fn tested(
             built.len()
         )));
     };
-    let tested = Tested::load(catalogue, &one.path)?;
+    tested_component(catalogue, &one.path, dir, replay).await
+}
+
+/// Tests a component with the cases of a folder, or makes one failed call of it again.
+async fn tested_component(
+    catalogue: &Catalogue,
+    component: &Path,
+    dir: &Path,
+    replay: Option<&Path>,
+) -> Result<TestOutcome, Failure> {
+    let tested = Tested::load(catalogue, component)?;
     let mut results = match replay {
         Some(file) => tested.cases(&[replayed(file)?]).await,
         None => tested.all(&cases_of(dir)?).await,
@@ -65,7 +78,7 @@ pub(crate) async fn tested(
         result.keep(&folder)?;
     }
     Ok(TestOutcome {
-        plugin: one.name.clone(),
+        plugin: tested.name().to_owned(),
         results,
     })
 }

@@ -29,7 +29,9 @@ impl Tested<'_> {
         catalogue: &'test Catalogue,
         path: &Path,
     ) -> Result<Tested<'test>, Failure> {
-        let bytes = std::fs::read(path)?;
+        let bytes = std::fs::read(path).map_err(|error| {
+            Failure::usage(format!("{} cannot be read: {error}", path.display()))
+        })?;
         let wrong = |error| Failure::host("the plugin cannot be loaded", error);
         let manifest = menagerie_sandbox::inspect(&bytes).map_err(wrong)?.manifest;
         let grants = manifest
@@ -49,6 +51,11 @@ impl Tested<'_> {
             plugin,
             limits,
         })
+    }
+
+    /// What the plugin calls itself.
+    pub(crate) fn name(&self) -> &str {
+        &self.plugin.manifest().name
     }
 
     /// Every case, and then what nobody would send on purpose.

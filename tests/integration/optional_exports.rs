@@ -1,0 +1,96 @@
+//! Exports beside that of a plugin's kind: what a project names has to be written, and what is written has to be named.
+
+use crate::languages::with_tools;
+use crate::program::Place;
+
+/// A C agent that undoes what it did, and looks at its configuration.
+const CAREFUL: &str = r#"#include "menagerie.h"
+
+AGENT(task, outcome, failure) {
+  (void)failure;
+  return answer(outcome, task->config);
+}
+
+COMPENSATE(task, outcome, failure) {
+  (void)task, (void)outcome, (void)failure;
+  return true;
+}
+
+CHECK(config, agents, problems) {
+  text_t least;
+  (void)agents;
+  if (json_member(*config, "least", &least) && least.ptr[0] == '"') problem(problems, "/least", "expected a number");
+}
+"#;
+
+#[test]
+fn what_a_project_says_that_it_exports_is_written_and_what_is_written_is_exported() {
+    let place = Place::new();
+    let exports = |file: &str, with: bool| {
+        let path = place.path(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let names = r#"["compensate", "config-check"]"#;
+        let (line, member) = (format!("skills = []\nexports = {names}"), r#""skills": []"#);
+        let text = match with {
+            true => text
+                .replace("skills = []", &line)
+                .replace(member, &format!("{member}, \"exports\": {names}")),
+            false => text
+                .replace(&line, "skills = []")
+                .replace(&format!(", \"exports\": {names}"), ""),
+        };
+        std::fs::write(path, text).unwrap();
+    };
+    let fails = |name: &str, expected: &str| {
+        let Some(built) = with_tools(&place, &["build", name]) else {
+            return false;
+        };
+        let built = built.expect(2);
+        assert!(built.stderr.contains(expected), "{}", built.stderr);
+        true
+    };
+    for (name, language, file, expected) in [
+        ("inc", "c", "inc/menagerie.toml", "has no COMPENSATE"),
+        (
+            "injs",
+            "js",
+            "injs/package.json",
+            "no function `compensate`",
+        ),
+        (
+            "inpy",
+            "python",
+            "inpy/pyproject.toml",
+            "@menagerie.compensate",
+        ),
+    ] {
+        let new = ["new", "agent", name, "--lang", language];
+        with_tools(&place, &new).unwrap().expect(0);
+        exports(file, true);
+        if !fails(name, expected) {
+            return;
+        }
+    }
+    // The other way round: what nobody would ever call.
+    exports("injs/package.json", false);
+    let source = "import { agent } from \"menagerie\";\nexport default agent(() => ({}), { check: () => [] });\n";
+    place.write("injs/index.js", source);
+    fails("injs", "it would never be called");
+
+    place.write("inc/plugin.c", CAREFUL);
+    let build = ["build", "inc", "--output", "plugins"];
+    with_tools(&place, &build).unwrap().expect(0);
+    let flow = |least: &str| {
+        let text = format!(
+            "name = \"careful\"\n[agents.inc]\nplugin = {{ file = \"plugins/inc.wasm\" }}\nconfig = {{ least = {least} }}\n[strategy]\nplugin = \"sequence\"\n"
+        );
+        place.write("flow.toml", &text).display().to_string()
+    };
+    place.run(["check", &flow("1")]).expect(0);
+    let refused = place.run(["check", &flow("\"one\"")]).expect(2);
+    assert!(
+        refused.stderr.contains("expected a number"),
+        "{}",
+        refused.stderr
+    );
+}
