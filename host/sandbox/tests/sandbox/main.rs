@@ -9,6 +9,8 @@
 mod artifacts;
 mod calls;
 mod catalogue;
+mod compat;
+mod contract;
 mod crosstalk;
 mod dns;
 mod floats;
