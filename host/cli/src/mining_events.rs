@@ -47,7 +47,7 @@ pub(crate) struct CallsOf<'event> {
     /// When it ended.
     pub(crate) finished_ms: i64,
     /// The calls by ordinal.
-    pub(crate) rows: Vec<CallRow>,
+    pub(crate) rows: &'event [CallRow],
 }
 
 /// Host calls as events of a case: from their intent to their recorded answer, or to the end of an attempt that was cut
@@ -55,7 +55,7 @@ pub(crate) struct CallsOf<'event> {
 pub(crate) fn add_calls(case: &mut Case<Vec<ProcessEvent>>, group: &str, calls: &CallsOf<'_>) {
     let (number, id) = calls.step;
     let at = |at_ms: u64| i64::try_from(at_ms).unwrap_or(i64::MAX);
-    for row in &calls.rows {
+    for row in calls.rows {
         let ordinal = row.call.ordinal;
         // `http` was there first, and stands without its name.
         let (effect, interface) = row.effect.split_once(' ').unwrap_or((&row.effect, "http"));

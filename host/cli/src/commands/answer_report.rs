@@ -43,6 +43,13 @@ impl Totals {
         Ok(totals)
     }
 
+    /// Over all events of a run, which somebody has read.
+    pub(crate) fn over<'event>(events: impl Iterator<Item = &'event Event>) -> Self {
+        let mut totals = Self::default();
+        events.for_each(|event| totals.add(event));
+        totals
+    }
+
     fn add(&mut self, event: &Event) {
         let call = match event {
             Event::StepEnded { call, .. } => {

@@ -5,10 +5,10 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use menagerie_journal::{Page, RunFilter, RunKey};
+use menagerie_journal::{CallRow, Page, RunFilter, RunKey, RunRow};
 use menagerie_mining::{Case, LogHead, ProcessEvent, write_jsonl, write_xes};
 use menagerie_orchestration::command::call_log_name;
-use menagerie_orchestration::event::{CallOf, Event};
+use menagerie_orchestration::event::{CallOf, Event, Recorded};
 
 use crate::arguments::{ExportArguments, ExportFormat};
 use crate::commands::open;
@@ -69,35 +69,82 @@ pub(crate) async fn case_with(
     names: &PluginNames,
 ) -> Result<Case<Vec<ProcessEvent>>, Failure> {
     let row = host.journal().run(key).await?;
-    let events = host.events(key, 0, usize::MAX).await?;
-    let mut case = mining_events::case(&row, &events, names);
-    for (_, recorded) in &events {
-        let Event::StepEnded {
-            step,
-            id,
-            agent,
-            attempt,
-            call,
-            ..
-        } = &recorded.event
-        else {
-            continue;
-        };
-        if call.host_calls == 0 {
-            continue;
+    let mut reading = Reading::default();
+    reading.go_on(host, key).await?;
+    Ok(reading.case(&row, names))
+}
+
+/// What was read of a run. Going on with it reads what is new, and nothing twice.
+#[derive(Default)]
+pub(crate) struct Reading {
+    events: Vec<(u64, Recorded)>,
+    /// The call logs of the ends among them that have any, by their place there.
+    calls: Vec<(usize, Vec<CallRow>)>,
+}
+
+impl Reading {
+    /// Reads what has come since.
+    pub(crate) async fn go_on(
+        &mut self,
+        host: &menagerie_executor::Host,
+        key: &RunKey,
+    ) -> Result<(), Failure> {
+        let known = self.events.len();
+        let from = self.events.last().map_or(0, |(seq, _)| seq + 1);
+        let new = host.events(key, from, usize::MAX).await?;
+        let mut calls = Vec::new();
+        for (place, (_, recorded)) in new.iter().enumerate() {
+            if let Event::StepEnded {
+                step,
+                id,
+                attempt,
+                call,
+                ..
+            } = &recorded.event
+                && call.host_calls > 0
+            {
+                let name = call_log_name(CallOf::Step(*step), id);
+                let rows = host.journal().calls(key, &name, *attempt).await?;
+                calls.push((known + place, rows));
+            }
         }
-        let name = call_log_name(CallOf::Step(*step), id);
-        let rows = host.journal().calls(key, &name, *attempt).await?;
-        let calls = CallsOf {
-            agent,
-            step: (step.0, id),
-            attempt: *attempt,
-            finished_ms: call.finished.0,
-            rows,
-        };
-        mining_events::add_calls(&mut case, &row.flow, &calls);
+        // Only now, so that what could not be read whole is read again.
+        self.events.extend(new);
+        self.calls.extend(calls);
+        Ok(())
     }
-    Ok(case)
+
+    /// All events so far.
+    pub(crate) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.events.iter().map(|(_, recorded)| &recorded.event)
+    }
+
+    /// The run as a case, as far as it was read.
+    pub(crate) fn case(&self, row: &RunRow, names: &PluginNames) -> Case<Vec<ProcessEvent>> {
+        let mut case = mining_events::case(row, &self.events, names);
+        for (place, rows) in &self.calls {
+            let Event::StepEnded {
+                step,
+                id,
+                agent,
+                attempt,
+                call,
+                ..
+            } = &self.events[*place].1.event
+            else {
+                continue;
+            };
+            let calls = CallsOf {
+                agent,
+                step: (step.0, id),
+                attempt: *attempt,
+                finished_ms: call.finished.0,
+                rows,
+            };
+            mining_events::add_calls(&mut case, &row.flow, &calls);
+        }
+        case
+    }
 }
 
 /// One run as a file that stands for itself.

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use crate::arguments::RunArguments;
 use crate::commands::answer_report::{self, Finished, Totals};
+use crate::commands::export::Reading;
 use crate::commands::mine::findings;
 use crate::commands::{check, detach, follow, open};
 use crate::failure::{Failure, INTERRUPTED, chain};
@@ -317,18 +318,21 @@ async fn finish(
     stopped: Stopped,
     json: bool,
 ) -> Result<ExitCode, Failure> {
-    // A run that is told well is told even where its findings cannot be.
-    let findings = match stopped {
-        Stopped::Ended => findings::of_run(host, key, run.flow())
-            .await
-            .unwrap_or_default(),
-        _ => Vec::new(),
+    let row = host.journal().run(key).await?;
+    let (totals, findings) = if stopped == Stopped::Ended && findings::is_told_of(&row) {
+        let mut reading = Reading::default();
+        reading.go_on(host, key).await?;
+        let found = findings::of_run(host, &row, run.flow(), &reading).await;
+        // A run that is told well is told even where its findings cannot be.
+        (Totals::over(reading.events()), found.unwrap_or_default())
+    } else {
+        (Totals::of(host, key).await?, Vec::new())
     };
     let finished = Finished {
         key,
         run,
         stopped,
-        totals: Totals::of(host, key).await?,
+        totals,
         findings,
     };
     Ok(answer_report::print(&finished, json))

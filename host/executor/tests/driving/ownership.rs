@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use menagerie_executor::{Began, BeginRun, ExecutorError, Nobody, Stopped};
+use menagerie_executor::{Began, BeginRun, ExecutorError, Nobody, Stopped, TakeFrom};
 use menagerie_journal::CommitError;
 use menagerie_orchestration::document::Document;
 use serde_json::json;
 
 use crate::guests::*;
-use crate::stores::on_both_stores;
+use crate::stores::{Store, on_both_stores};
 
 on_both_stores! {
     async fn a_second_owner_is_told_of_the_first(store) {
@@ -96,4 +96,41 @@ on_both_stores! {
         let error = resumed.unwrap_err();
         assert_eq!(error.to_string(), "there is no run run-1");
     }
+}
+
+/// In memory alone, where the time of those who wait for a disk does not run away.
+#[tokio::test(start_paused = true)]
+async fn a_run_that_has_changed_hands_since_it_was_seen_is_left_to_whoever_has_it() {
+    let store = Store::memory();
+    let script = Script::parallel(|_| Work::Forever);
+    let flow = Arc::new(flow(&["a"]));
+    let (one, two) = (host(store.process("one")), host(store.process("two")));
+    let mut owner = Box::pin(begin(&one, &flow, &script));
+    tokio::select! {
+        _ = &mut owner => panic!("it never ends"),
+        () = script.until_called(1) => {}
+    }
+    let epoch = two.journal().owner(&key()).await.unwrap().unwrap().epoch;
+    let take = |seen: u64| {
+        let (flow, script) = (flow.clone(), script.clone());
+        let watcher = Arc::new(Nobody);
+        let two = two.clone();
+        async move {
+            let from = TakeFrom::Epoch(seen);
+            two.resume_with_from(flow, script, &key(), watcher, from)
+                .await
+        }
+    };
+    match take(epoch - 1).await {
+        Err(ExecutorError::Owned { owner, .. }) => assert_eq!(owner.name, "one"),
+        Err(other) => panic!("{other}"),
+        Ok(_) => panic!("it was taken from somebody who was not seen"),
+    }
+    let mut taken = Box::pin(take(epoch));
+    tokio::select! {
+        _ = &mut taken => panic!("it never ends"),
+        () = script.until_called(2) => {}
+    }
+    let owner = one.journal().owner(&key()).await.unwrap().unwrap();
+    assert_eq!((owner.name.as_str(), owner.epoch), ("two", epoch + 1));
 }

@@ -104,15 +104,19 @@ impl SqliteJournal {
             ..Options::new("vacuum")
         };
         let path = folder.join("journal.db");
-        let mut vacuum = Vacuum {
-            connection: connect(&path, &options, &self.faults)?,
-            contents: &self.contents,
-            owner: &self.owner,
-            report: VacuumReport::default(),
-        };
+        let mut vacuum = self.vacuum_over(connect(&path, &options, &self.faults)?);
         let done = vacuum.run(retention, dry_run);
         done.map_err(|trouble| self.faults.settle::<Error>("vacuuming", trouble))?;
         Ok(vacuum.report)
+    }
+
+    fn vacuum_over(&self, connection: Connection) -> Vacuum<'_> {
+        Vacuum {
+            connection,
+            contents: &self.contents,
+            owner: &self.owner,
+            report: VacuumReport::default(),
+        }
     }
 }
 
@@ -133,7 +137,8 @@ impl Vacuum<'_> {
         self.remove_runs(&candidates)?;
         while self.remove_rows()? {}
         self.remove_pins()?;
-        self.remove_files()?;
+        let loose = self.loose_files()?;
+        self.remove_files(&loose)?;
         self.give_back()?;
         self.report.database_after = self.size()?;
         Ok(())
@@ -274,8 +279,9 @@ impl Vacuum<'_> {
         Ok(loose(files, &Referred::read(&self.connection)?))
     }
 
-    fn remove_files(&mut self) -> Answer<()> {
-        for group in self.loose_files()?.chunks(FILES_AT_ONCE) {
+    /// Removes those of these files that no row stands for now, either.
+    fn remove_files(&mut self, files: &[ContentFile]) -> Answer<()> {
+        for group in files.chunks(FILES_AT_ONCE) {
             // Nobody commits a reference while this lasts.
             let transaction = self
                 .connection
@@ -408,4 +414,94 @@ fn is_referred_to(connection: &Connection, file: &ContentFile) -> rusqlite::Resu
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+    use crate::digest::{Content, LARGEST_IN_TABLE};
+    use crate::port::{Created, Journal as _};
+    use crate::record::{Batch, CallKey, CallRecord, NewRun, Status};
+
+    fn large(byte: u8) -> Content {
+        Content::new(vec![byte; LARGEST_IN_TABLE + 1])
+    }
+
+    /// Somebody refers to a file between its being listed and its being removed: it was loose when it
+    /// was listed, and must be there afterwards.
+    #[test]
+    fn a_file_that_is_referred_to_after_it_was_listed_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options::new("the test");
+        let journal = SqliteJournal::open(folder.path(), &options).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        let namespace = std::sync::Arc::<str>::from("default");
+        let (payload, answer, nobodys) = (large(1), large(2), large(3));
+        let all = vec![payload.clone(), answer.clone(), nobodys];
+        let run = NewRun {
+            key: RunKey::in_default("one"),
+            input_digest: crate::digest::Digest::of(b"input"),
+            flow: "test".to_owned(),
+            parent: None,
+            path: String::new(),
+            session: None,
+            labels: std::collections::BTreeMap::new(),
+            status: Status::unfinished("running"),
+            created_at_ms: 0,
+            pins: Vec::new(),
+        };
+        let created = runtime.block_on(journal.create(run, Batch::default()));
+        let Created::New(claim, _) = created.unwrap() else {
+            panic!("the store is new");
+        };
+        runtime
+            .block_on(journal.put_large(&namespace, all))
+            .unwrap();
+
+        let path = folder.path().join("journal.db");
+        let connection = connect(&path, &options, &journal.faults).unwrap();
+        let mut vacuum = journal.vacuum_over(connection);
+        let Ok(listed) = vacuum.loose_files() else {
+            panic!("the files cannot be listed");
+        };
+        assert_eq!(listed.len(), 3);
+        let batch = Batch {
+            payloads: vec![payload.clone()],
+            ..Batch::default()
+        };
+        runtime.block_on(journal.commit(&claim, 0, batch)).unwrap();
+        let call = CallKey {
+            step: "step".to_owned(),
+            attempt: 1,
+            ordinal: 0,
+        };
+        let request = crate::digest::Digest::of(b"request");
+        let intent = CallRecord::Intend {
+            call: call.clone(),
+            execution: 1,
+            request,
+            effect: "idempotent".into(),
+            at_ms: 0,
+        };
+        let answered = CallRecord::Record {
+            call: call.clone(),
+            request,
+            answer: answer.clone(),
+            at_ms: 0,
+        };
+        let records = vec![intent, answered];
+        runtime
+            .block_on(journal.record_calls(&claim, records))
+            .unwrap();
+
+        assert!(vacuum.remove_files(&listed).is_ok());
+        assert_eq!(vacuum.report.files, 1, "nobody's goes");
+        let kept = runtime.block_on(journal.payload(claim.key(), payload.digest()));
+        assert_eq!(*kept.unwrap(), **payload.bytes());
+        let kept = runtime.block_on(journal.call(claim.key(), call)).unwrap();
+        assert_eq!(kept.unwrap().answer.unwrap().content, answer);
+    }
 }

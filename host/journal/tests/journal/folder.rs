@@ -1,9 +1,11 @@
 //! What only the store in a folder promises.
 
+use std::time::{Duration, Instant};
+
 use futures_util::future::{join_all, poll_immediate};
 use menagerie_journal::{
-    Batch, Claimed, CommitError, Error, Journal as _, LARGEST_IN_TABLE, Options, RunKey,
-    SqliteJournal,
+    Batch, Bell, Claimed, CommitError, Error, Hears, Journal as _, LARGEST_IN_TABLE, Options,
+    RunKey, SqliteJournal,
 };
 
 use crate::backend::{Sqlite, claim, content, create, events, wait};
@@ -292,4 +294,41 @@ fn a_folder_that_cannot_be_written_is_named() {
         named && error.to_string().contains(folder.to_str().unwrap()),
         "{error}"
     );
+}
+
+/// Nothing but the socket tells here: nobody looks from time to time.
+#[test]
+fn a_ring_is_heard_in_another_process_by_whoever_listens() {
+    let store = Sqlite::new();
+    let (rings, hears) = (store.open_sqlite("rings"), store.open_sqlite("hears"));
+    let heard = |bell: &mut Bell, what: &str| {
+        let give_up = Instant::now() + Duration::from_secs(60);
+        while !bell.rung.has_changed().unwrap() {
+            assert!(Instant::now() < give_up, "nobody heard {what}");
+            std::thread::yield_now();
+        }
+        bell.rung.mark_unchanged();
+    };
+    let mut mail = hears.listen(Hears::Mail);
+    assert!(mail.wired, "there can be sockets in the tests' folders");
+    rings.ring();
+    heard(&mut mail, "of mail");
+    // Whoever commits must have an ear itself to learn that somebody wants to hear of commits.
+    let _ear = rings.listen(Hears::Mail);
+    let mut commits = hears.listen(Hears::Commits);
+    rings.ring();
+    heard(&mut commits, "the ring");
+    wait(async {
+        let key = RunKey::fresh();
+        let claim = create(&rings, &key).await;
+        let mut next_seq = 1;
+        // The first commits may come before it is known that somebody listens.
+        let give_up = Instant::now() + Duration::from_secs(60);
+        while !commits.rung.has_changed().unwrap() {
+            assert!(Instant::now() < give_up, "nobody heard of the commits");
+            let batch = events(&[r#"{"type":"next"}"#]);
+            let committed = rings.commit(&claim, next_seq, batch).await;
+            next_seq = committed.unwrap().next_seq;
+        }
+    });
 }

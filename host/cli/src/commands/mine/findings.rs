@@ -1,13 +1,13 @@
 //! What matters about a run that has just ended.
 
 use menagerie_executor::Host;
-use menagerie_journal::{Page, RunFilter, RunKey};
+use menagerie_journal::{Page, RunFilter, RunRow};
 use menagerie_mining::findings::{Finding, findings};
 use menagerie_mining::log::Log;
 use menagerie_orchestration::flow::Flow;
 
 use crate::arguments::mine::ReadingArguments;
-use crate::commands::export;
+use crate::commands::export::Reading;
 use crate::failure::Failure;
 use crate::mining_events::PluginNames;
 use crate::terminal::text::duration_ms;
@@ -19,17 +19,19 @@ const EARLIER: usize = 50;
 /// How many findings are told.
 const TOLD: usize = 3;
 
-/// The two or three findings that matter, the gravest first; none where a run is too long to be looked at in passing.
+/// Whether a run is short enough for its findings to be told with its end.
+pub(crate) fn is_told_of(row: &RunRow) -> bool {
+    row.next_seq <= MOST_EVENTS
+}
+
+/// The two or three findings that matter, the gravest first.
 pub(crate) async fn of_run(
     host: &Host,
-    key: &RunKey,
+    row: &RunRow,
     flow: &Flow,
+    reading: &Reading,
 ) -> Result<Vec<Finding>, Failure> {
-    let row = host.journal().run(key).await?;
-    if row.next_seq > MOST_EVENTS {
-        return Ok(Vec::new());
-    }
-    let mut case = export::case_with(host, key, &PluginNames::default()).await?;
+    let mut case = reading.case(row, &PluginNames::default());
     case.events
         .retain(|event| super::source::is_wanted(event, &ReadingArguments::default()));
     let log = Log::of_cases([case]);
@@ -45,7 +47,7 @@ pub(crate) async fn of_run(
     #[allow(clippy::cast_precision_loss, reason = "2^53 ms are 285 000 years")]
     let earlier: Vec<f64> = rows
         .iter()
-        .filter(|other| other.key != *key && &*other.status.text == "completed")
+        .filter(|other| other.key != row.key && &*other.status.text == "completed")
         .map(|other| other.updated_at_ms.saturating_sub(other.created_at_ms) as f64)
         .collect();
     let net = super::conform::of_flow(flow);

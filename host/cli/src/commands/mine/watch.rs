@@ -18,8 +18,9 @@ use serde_json::{Value, json};
 use super::source::{Source, is_wanted};
 use super::table;
 use crate::arguments::mine::WatchArguments;
+use crate::commands::export::Reading;
 use crate::commands::follow::Commits;
-use crate::commands::{export, open};
+use crate::commands::open;
 use crate::failure::Failure;
 use crate::mining_events::PluginNames;
 use crate::settings::Settings;
@@ -80,9 +81,17 @@ pub(super) async fn watch(
 
 /// What is known of the runs.
 struct Watched<'a> {
-    cases: BTreeMap<RunKey, (u64, Case)>,
+    cases: BTreeMap<RunKey, Seen>,
     net: Option<PrefixChecker>,
     arguments: &'a WatchArguments,
+}
+
+/// One run, as far as it was read.
+struct Seen {
+    next_seq: u64,
+    case: Case,
+    /// What goes on with it; none where it is over.
+    reading: Reading,
 }
 
 struct Figures {
@@ -113,18 +122,30 @@ impl<'a> Watched<'a> {
         let mut changed = self.cases.is_empty();
         self.cases.retain(|key, _| listed.contains(key));
         for row in &rows {
-            if self
-                .cases
-                .get(&row.key)
-                .is_some_and(|(seq, _)| *seq == row.next_seq)
-            {
-                continue;
-            }
+            let mut first = Reading::default();
+            let reading = match self.cases.get_mut(&row.key) {
+                Some(seen) if seen.next_seq == row.next_seq => continue,
+                Some(seen) => &mut seen.reading,
+                None => &mut first,
+            };
             // One that cannot be read now may be later; the others are told.
-            if let Ok(mut case) = export::case_with(host, &row.key, &PluginNames::default()).await {
+            if reading.go_on(host, &row.key).await.is_ok() {
+                let reading = std::mem::take(reading);
+                let mut case = reading.case(row, &PluginNames::default());
                 case.events
                     .retain(|event| is_wanted(event, &self.arguments.reading));
-                self.cases.insert(row.key.clone(), (row.next_seq, case));
+                let next_seq = row.next_seq;
+                let reading = match row.status.ended {
+                    // It is not read again: its events need not be kept.
+                    true => Reading::default(),
+                    false => reading,
+                };
+                let seen = Seen {
+                    next_seq,
+                    case,
+                    reading,
+                };
+                self.cases.insert(row.key.clone(), seen);
                 changed = true;
             }
         }
@@ -132,7 +153,7 @@ impl<'a> Watched<'a> {
     }
 
     fn figures(&mut self) -> Figures {
-        let cases: Vec<&Case> = self.cases.values().map(|(_, case)| case).collect();
+        let cases: Vec<&Case> = self.cases.values().map(|seen| &seen.case).collect();
         let log = Log::of_cases(cases.iter().map(|case| Case {
             id: case.id.clone(),
             state: case.state,
