@@ -13,6 +13,11 @@ pub trait Clock: Send + Sync {
     fn monotonic(&self) -> Duration;
     /// Ends at that instant or after it.
     fn sleep_until(&self, due: Timestamp) -> BoxFuture<'static, ()>;
+    /// Whether time passes of itself. Virtual time passes when everybody waits for a timer, so that a
+    /// timer which stays set while its owner waits for the disk would make it run away.
+    fn passes_by_itself(&self) -> bool {
+        true
+    }
 }
 
 /// The system's time.
@@ -91,5 +96,9 @@ impl Clock for TokioClock {
     fn sleep_until(&self, due: Timestamp) -> BoxFuture<'static, ()> {
         let until = self.origin + due.since(self.began);
         Box::pin(tokio::time::sleep_until(until))
+    }
+
+    fn passes_by_itself(&self) -> bool {
+        false
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use menagerie_journal::{Batch, Claim, InboxEntry, Journal, RunKey, Status};
 use menagerie_orchestration::command::Call;
 use menagerie_orchestration::event::{CallId, Event, Recorded, TimerId};
@@ -105,6 +106,14 @@ pub(crate) struct Driver {
     questions: Questions,
     mail: Mailbox,
     inbox_after: u64,
+    alarm: Option<Alarm>,
+}
+
+/// Ends at this time or after it. Set for a time that is past no timer, it may end for nothing, and
+/// is then set anew; so that not every step sets one of its own.
+struct Alarm {
+    at: Timestamp,
+    rings: BoxFuture<'static, ()>,
 }
 
 impl Driver {
@@ -135,6 +144,7 @@ impl Driver {
             sender,
             inputs,
             inbox_after: 0,
+            alarm: None,
         }
     }
 
@@ -302,11 +312,14 @@ impl Driver {
 
     /// Waits for something to happen, and takes everything that has.
     async fn next_inputs(&mut self) -> Vec<Input> {
-        let clock = self.around.clock.clone();
-        let due = self.outstanding.timers.first().map(|(due, _)| *due);
+        self.set_alarm();
+        let alarm = &mut self.alarm;
         let timer = async {
-            match due {
-                Some(due) => clock.sleep_until(due).await,
+            match alarm {
+                Some(set) => {
+                    set.rings.as_mut().await;
+                    *alarm = None;
+                }
                 None => std::future::pending().await,
             }
         };
@@ -319,6 +332,9 @@ impl Driver {
             () = self.places.moved() => {}
             () = self.around.stop.cancelled() => {}
         }
+        if !self.around.clock.passes_by_itself() {
+            self.alarm = None;
+        }
         while let Ok(input) = self.inputs.try_recv() {
             inputs.push(input);
         }
@@ -328,6 +344,16 @@ impl Driver {
                 .map(|(_, timer)| Input::TimerFired(timer)),
         );
         inputs
+    }
+
+    /// Sees to it that the alarm rings no later than the first timer is due.
+    fn set_alarm(&mut self) {
+        let due = self.outstanding.timers.first().map(|(due, _)| *due);
+        let late = |at: Timestamp| self.alarm.as_ref().is_none_or(|alarm| alarm.at > at);
+        if let Some(at) = due.filter(|at| late(*at)) {
+            let rings = self.around.clock.sleep_until(at);
+            self.alarm = Some(Alarm { at, rings });
+        }
     }
 
     /// Timers whose time has come, in due order.

@@ -54,7 +54,7 @@ impl Host {
     pub fn new(parts: HostParts) -> Self {
         Self {
             around: Surroundings {
-                mailroom: Mailroom::new(parts.journal.clone(), parts.inbox_interval),
+                mailroom: Mailroom::new(parts.journal.clone(), parts.inbox_interval, &*parts.clock),
                 journal: parts.journal,
                 gate: Gate::new(parts.gate),
                 figures: FigureBook::default(),

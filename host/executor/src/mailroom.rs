@@ -5,13 +5,16 @@
 //! task that would outlive the loops.
 
 use std::collections::HashMap;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use menagerie_journal::{Error, Hears, Journal, RunKey};
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::clock::Clock;
 
 /// Where a host's mail is sorted. Clones are the same room.
 #[derive(Clone)]
@@ -20,25 +23,36 @@ pub(crate) struct Mailroom(Arc<Room>);
 struct Room {
     journal: Arc<dyn Journal>,
     interval: Duration,
+    /// The alarm may stay set while nobody waits for it.
+    keeps_alarm: bool,
     boxes: Mutex<HashMap<RunKey, watch::Sender<()>>>,
     /// When to ask at the latest.
     next: Mutex<Instant>,
     /// Somebody is to ask now.
     owed: AtomicBool,
     /// Held by the loop that listens for all; none before the first.
-    bell: tokio::sync::Mutex<Option<watch::Receiver<()>>>,
+    listening: tokio::sync::Mutex<Option<Listening>>,
+}
+
+/// What the one that listens hears, and when it stops waiting for that.
+struct Listening {
+    bell: watch::Receiver<()>,
+    /// Stays set while listeners take turns, and is set anew when its time has changed: a timer that
+    /// is made and dropped with every input wakes the thread that waits for timers each time.
+    alarm: Option<Pin<Box<Sleep>>>,
 }
 
 impl Mailroom {
     /// A room that asks at least once an interval.
-    pub(crate) fn new(journal: Arc<dyn Journal>, interval: Duration) -> Self {
+    pub(crate) fn new(journal: Arc<dyn Journal>, interval: Duration, clock: &dyn Clock) -> Self {
         Self(Arc::new(Room {
             journal,
             interval,
+            keeps_alarm: clock.passes_by_itself(),
             boxes: Mutex::default(),
             next: Mutex::new(Instant::now() + interval),
             owed: AtomicBool::new(false),
-            bell: tokio::sync::Mutex::default(),
+            listening: tokio::sync::Mutex::default(),
         }))
     }
 
@@ -71,19 +85,30 @@ impl Room {
 
     /// Ends when it is time to ask the store, for one loop of all that wait here.
     async fn time_to_ask(&self) {
-        let mut bell = self.bell.lock().await;
-        let bell = bell.get_or_insert_with(|| self.journal.listen(Hears::Mail).rung);
+        let mut listening = self.listening.lock().await;
         let next = *lock(&self.next);
-        if !self.owed.load(Ordering::SeqCst) {
-            tokio::select! {
-                // The bell is gone only with the journal; then the loops end of themselves.
-                rung = bell.changed() => if rung.is_err() {
-                    tokio::time::sleep_until(next).await;
-                },
-                () = tokio::time::sleep_until(next) => {}
-            }
-            self.owed.store(true, Ordering::SeqCst);
+        let Listening { bell, alarm } = listening.get_or_insert_with(|| Listening {
+            bell: self.journal.listen(Hears::Mail).rung,
+            alarm: None,
+        });
+        if self.owed.load(Ordering::SeqCst) {
+            return;
         }
+        let rung = match self.keeps_alarm {
+            true => {
+                let alarm = alarm.get_or_insert_with(|| Box::pin(sleep_until(next)));
+                if alarm.deadline() != next {
+                    alarm.as_mut().reset(next);
+                }
+                rung_or(bell, alarm.as_mut()).await
+            }
+            false => rung_or(bell, pin!(sleep_until(next))).await,
+        };
+        if rung.is_err() {
+            // The bell is gone only with the journal; then the loops end of themselves.
+            sleep_until(next).await;
+        }
+        self.owed.store(true, Ordering::SeqCst);
     }
 
     /// Asks the store for the mail of all, if that is due.
@@ -97,6 +122,17 @@ impl Room {
         std::mem::forget(unasked);
         self.tell(&runs);
         Ok(())
+    }
+}
+
+/// Ends with a ring, or when the alarm does.
+async fn rung_or(
+    bell: &mut watch::Receiver<()>,
+    alarm: Pin<&mut Sleep>,
+) -> Result<(), watch::error::RecvError> {
+    tokio::select! {
+        rung = bell.changed() => rung,
+        () = alarm => Ok(()),
     }
 }
 
