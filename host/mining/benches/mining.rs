@@ -1,15 +1,18 @@
 //! How long each part takes over one log, the least of several turns, in milliseconds.
 //!
-//! `cargo bench -p menagerie-mining --bench mining [-- LOG.xes[.gz]]`; without a log, one is made:
-//! 9 400 cases with about 100 000 events of twelve activities, with loops, choices and noise.
+//! `cargo bench -p menagerie-mining --bench mining [-- LOG.xes[.gz] [NET.pnml...]] [--alone]`; without a log, one is
+//! made: 9 400 cases with about 100 000 events of twelve activities, with loops, choices and noise. Afterwards, unless
+//! `--alone` is said, the same by others and all of it side by side; see `peers/beside.rs`.
 #![allow(
     missing_docs,
     clippy::print_stdout,
     reason = "a program that prints figures"
 )]
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::path::Path;
 use std::time::Instant;
 
 use menagerie_mining::conform::{Aligner, PrefixChecker, Unknown, align, precision, replay};
@@ -17,18 +20,27 @@ use menagerie_mining::discover::{Graph, Thresholds, alpha, heuristics, inductive
 use menagerie_mining::document::{read_xes, write_xes_document};
 use menagerie_mining::drift::drift;
 use menagerie_mining::log::{Occurrences, Variants};
-use menagerie_mining::net::{PetriNet, read_pnml};
+use menagerie_mining::net::{PetriNet, read_pnml, write_pnml};
 use menagerie_mining::performance::Performance;
 use menagerie_mining::picture::{Show, process_map};
 use menagerie_mining::recent::Recent;
 use menagerie_mining::{CaseState, Lifecycle, Online, ProcessEvent};
 
+#[path = "peers/beside.rs"]
+mod beside;
+
 const TURNS: usize = 7;
+
+thread_local! {
+    /// What was measured, and the net that is looked at.
+    static FIGURES: RefCell<(beside::Figures, String)> = RefCell::default();
+}
 
 fn main() {
     let path = std::env::args()
         .skip(1)
-        .find(|argument| !argument.starts_with('-'));
+        // A number is for the other benchmark, where both are run.
+        .find(|argument| !argument.starts_with('-') && argument.parse::<u64>().is_err());
     let bytes = match &path {
         Some(path) => std::fs::read(path).expect("the log can be read"),
         None => made().into_bytes(),
@@ -47,9 +59,10 @@ fn main() {
     println!("{} events, {} cases", log.events().len(), log.cases().len());
     let variants = measure("variants", || Variants::of(&log, Occurrences::Completed));
     println!("{} variants", variants.list.len());
-    measure("graph with times", || {
-        Graph::of(&log, &variants, Occurrences::Completed)
-    });
+    // What others do without times, ours never does without.
+    for name in ["graph without times", "graph with times"] {
+        measure(name, || Graph::of(&log, &variants, Occurrences::Completed));
+    }
     measure("alpha", || alpha(&variants));
     measure("heuristics", || {
         heuristics(&variants, &Thresholds::default())
@@ -65,6 +78,7 @@ fn main() {
     recent();
     let tree = measure("inductive, noise 0.2", || inductive(&variants, 0.2));
     let found = PetriNet::of_tree(&tree, &variants.activities);
+    let mut nets = vec![("the inductive net".to_owned(), pnml(&found))];
     conformance("the inductive net", &found, &variants);
     for path in std::env::args()
         .skip(1)
@@ -72,11 +86,23 @@ fn main() {
     {
         let text = std::fs::read_to_string(&path).expect("the net can be read");
         let net = read_pnml(&text).expect("a net");
-        conformance(&path, &net, &variants);
+        let name = Path::new(&path).file_name().unwrap_or_default();
+        let name = name.to_string_lossy().into_owned();
+        conformance(&name, &net, &variants);
+        nets.push((name, text));
+    }
+    if !std::env::args().any(|argument| argument == "--alone") {
+        let (ours, _) = FIGURES.take();
+        beside::compare(&ours, &text, &nets);
     }
 }
 
-/// Events of many cases at once, as a host has them: 50 000 cases open, each with ten pieces of work.
+fn pnml(net: &PetriNet) -> String {
+    let mut bytes = Vec::new();
+    write_pnml(&mut bytes, net).expect("written");
+    String::from_utf8(bytes).expect("text")
+}
+
 /// What a strategy is shown of sixteen agents, and what it costs to keep it up to date.
 fn recent() {
     const ATTEMPTS: u32 = 1_000_000;
@@ -102,6 +128,7 @@ fn recent() {
     });
 }
 
+/// Events of many cases at once, as a host has them: 50 000 cases open, each with ten pieces of work.
 fn online() {
     const OPEN: usize = 50_000;
     const EVENTS: usize = 5_000_000;
@@ -157,6 +184,7 @@ fn online() {
 }
 
 fn conformance(name: &str, net: &PetriNet, variants: &Variants) {
+    FIGURES.with_borrow_mut(|(_, of)| name.clone_into(of));
     println!(
         "{name}: {} places, {} transitions",
         net.places.len(),
@@ -237,6 +265,9 @@ fn measure<T>(name: &str, mut work: impl FnMut() -> T) -> T {
         result = Some(made);
     }
     println!("{name:32} {least:10.3} ms");
+    FIGURES.with_borrow_mut(|(figures, net)| {
+        figures.push((net.clone(), name.to_owned(), least));
+    });
     result.expect("at least one turn")
 }
 
