@@ -205,3 +205,52 @@ fn forks_backups_and_vacuums_keep_what_is_referred_to() {
     place.run(["doctor", "--store"]).expect(0);
     assert_eq!(read(&place, "other", "artifact-2"), vec![b'x'; LARGE]);
 }
+
+#[test]
+fn a_run_is_given_files_that_go_with_its_input() {
+    let place = Place::new();
+    let flow = flow(&place, &[("reads", "{ reads = true }")]);
+    place.write("notes.md", "# Given");
+    let file = place.path("data.bin");
+    std::fs::write(&file, vec![b'x'; LARGE]).unwrap();
+    let run = |attached: &[String]| {
+        let mut command = place.command();
+        command.arg("run").arg(&flow);
+        command.args(["--json", "--id", "given", "--input", "{}"]);
+        for one in attached {
+            command.arg("--attach").arg(one);
+        }
+        ended(&mut command)
+    };
+    let notes = place.path("notes.md").display().to_string();
+    let data = format!("{}=application/x-data", file.display());
+    for (attached, expected) in [
+        ("nowhere.txt".to_owned(), "cannot be read"),
+        (
+            format!("{notes}=text/"),
+            "expected one such as `text/plain`",
+        ),
+        (place.path(".").display().to_string(), "a file whose name"),
+    ] {
+        let refused = run(&[attached]).expect(2).stderr;
+        assert!(refused.contains(expected), "{refused}");
+    }
+    run(&[notes.clone(), data.clone()]).expect(0);
+    let found = answers(&place, "given", "reads");
+    assert_eq!(found[0]["got"], json!({"length": 7, "text": "# Given"}));
+    assert_eq!(found[1]["got"]["length"], LARGE);
+    let listed = place.run(["artifact", "given", "--json"]).expect(0).json();
+    assert_eq!(listed[0]["type"], "text/markdown");
+    assert_eq!(listed[1]["type"], "application/x-data");
+    assert_eq!(listed[1]["step"], Value::Null);
+    assert_eq!(read(&place, "given", "artifact-2"), vec![b'x'; LARGE]);
+    // The same run with the same files; another file is another input.
+    run(&[notes.clone(), data.clone()]).expect(0);
+    run(&[notes]).expect(2);
+    place.run(["replay", "given"]).expect(0);
+    place
+        .run(["fork", "given", "--at", "reads", "--id", "other", "--json"])
+        .expect(0);
+    place.run(["doctor", "--store"]).expect(0);
+    assert_eq!(read(&place, "other", "artifact-2"), vec![b'x'; LARGE]);
+}

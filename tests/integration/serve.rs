@@ -55,6 +55,7 @@ fn queue(place: &Place, flow: &str, ids: impl Iterator<Item = String>) {
             let begin = BeginRun {
                 key: RunKey::in_default(id),
                 input: Document::from(json!({"text": "x"})),
+                files: Vec::new(),
                 session: None,
             };
             tokio::spawn(async move { host.begin_detached(&assembled, begin).await })

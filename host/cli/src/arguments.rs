@@ -198,6 +198,9 @@ pub(crate) struct RunArguments {
     /// The run's input: JSON, or @FILE (JSON, or text where the flow names a field for it)
     #[arg(long, value_name = "JSON|@FILE")]
     pub(crate) input: Option<String>,
+    /// Give the run this file as an artifact, which goes with its input; may be repeated
+    #[arg(long, value_name = "FILE[=TYPE]")]
+    pub(crate) attach: Vec<String>,
     /// The id of the run: starting it again with the same input is the same run
     #[arg(long, value_name = "KEY")]
     pub(crate) id: Option<String>,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use menagerie_journal::{Content, Journal, RunKey};
-use menagerie_orchestration::artifact::NewArtifact;
+use menagerie_orchestration::artifact::{GivenArtifact, NewArtifact};
 use menagerie_orchestration::document::Document;
 use menagerie_orchestration::event::CallId;
 use menagerie_orchestration::shared::SharedChange;
@@ -75,10 +75,12 @@ impl ArtifactStore for Asking {
         let new = Box::new(NewArtifact {
             call: self.call,
             ordinal,
-            name: content.name,
-            media_type: content.media_type,
-            digest: digest_text(kept.digest()),
-            size,
+            artifact: GivenArtifact {
+                name: content.name,
+                media_type: content.media_type,
+                digest: digest_text(kept.digest()),
+                size,
+            },
         });
         let put = |tell| Question::Put {
             new,

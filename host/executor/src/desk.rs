@@ -137,7 +137,7 @@ impl Questions {
         });
         let made: BTreeSet<&str> = made.collect();
         let contents = self.taken.iter().filter_map(|question| match question {
-            Question::Put { new, content, .. } if made.contains(new.digest.as_str()) => {
+            Question::Put { new, content, .. } if made.contains(new.artifact.digest.as_str()) => {
                 Some(content.clone())
             }
             _ => None,

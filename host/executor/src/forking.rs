@@ -317,8 +317,16 @@ impl Told {
         };
         // It was read a moment ago.
         let _ = wire::decode(text, beside);
-        if let Event::ArtifactPut { artifact, .. } = &recorded.event {
-            self.payloads.extend(store::parse_digest(&artifact.digest));
+        match &recorded.event {
+            Event::ArtifactPut { artifact, .. } => {
+                self.payloads.extend(store::parse_digest(&artifact.digest));
+            }
+            Event::RunStarted { artifacts, .. } => {
+                let digests = artifacts.iter().map(|given| &*given.digest);
+                self.payloads
+                    .extend(digests.filter_map(store::parse_digest));
+            }
+            _ => {}
         }
         let (of, id, attempt) = match &recorded.event {
             Event::StepEnded {

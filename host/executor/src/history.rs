@@ -133,6 +133,7 @@ mod tests {
             seed: 1,
             limits: RunLimits::default(),
             pins: Pins::default(),
+            artifacts: Vec::new(),
         }));
         while run.decisions() < DECISIONS {
             let expected = run.next_seq();

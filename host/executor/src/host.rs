@@ -14,7 +14,7 @@ use menagerie_orchestration::run::{Run, SNAPSHOT_VERSION};
 use menagerie_sandbox::Catalogue;
 use tokio_util::sync::CancellationToken;
 
-pub use self::beginning::{Began, BeginRun, Detached};
+pub use self::beginning::{Began, BeginRun, Detached, GivenFile};
 pub use self::resuming::TakeFrom;
 use crate::assemble::Assembled;
 use crate::clock::Clock;

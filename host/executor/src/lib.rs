@@ -46,7 +46,7 @@ pub use forking::{CheckpointNoted, ForkRun, Forked};
 pub use gate::{Gate, GateConfig, GateStatistics, Slot, Ticket};
 pub use guests::{GuestAnswer, GuestReply, GuestUse, Guests};
 pub use held::HeldSlot;
-pub use host::{Began, BeginRun, Detached, Host, HostParts, TakeFrom};
+pub use host::{Began, BeginRun, Detached, GivenFile, Host, HostParts, TakeFrom};
 pub use library::Library;
 pub use migrating::{MigrateError, Migration};
 pub use registry::{

@@ -316,6 +316,7 @@ mod tests {
             seed: 1,
             limits: run.flow().limits.clone(),
             pins: Pins::default(),
+            artifacts: Vec::new(),
         }));
         run.advance(&[start], Timestamp(1));
         let recorded = Recorded {

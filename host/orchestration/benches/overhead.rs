@@ -124,6 +124,7 @@ impl Driver {
             seed: 7,
             limits: flow.limits.clone(),
             pins: Pins::default(),
+            artifacts: Vec::new(),
         }));
         let mut driver = Self {
             run: Run::new(flow),

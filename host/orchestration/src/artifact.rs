@@ -48,7 +48,14 @@ pub struct NewArtifact {
     pub call: CallId,
     /// The number of the host call within the attempt, from 0.
     pub ordinal: u32,
-    /// What it is to be called.
+    /// What it is to be.
+    pub artifact: GivenArtifact,
+}
+
+/// An artifact that a run is given when it starts, or that a call makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GivenArtifact {
+    /// What it is called.
     pub name: String,
     /// Its media type.
     pub media_type: String,
@@ -88,8 +95,17 @@ impl Artifacts {
         (found.id == id).then_some((number, found))
     }
 
+    /// Takes what the run is given: the first artifacts that it has.
+    pub(crate) fn give(&mut self, given: &[GivenArtifact]) {
+        for given in given {
+            if let Some(artifact) = self.admit(given) {
+                self.take(&artifact);
+            }
+        }
+    }
+
     /// What a new artifact would be; none when there is no room for it.
-    pub(crate) fn admit(&self, new: &NewArtifact) -> Option<Artifact> {
+    pub(crate) fn admit(&self, new: &GivenArtifact) -> Option<Artifact> {
         let fits = new.size <= MOST_ARTIFACT_BYTES && self.bytes + new.size <= MOST_BYTES;
         if !fits || self.all.len() >= MOST_ARTIFACTS {
             return None;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{Artifact, ArtifactRef};
+use crate::artifact::{Artifact, ArtifactRef, GivenArtifact};
 use crate::decision::Decision;
 use crate::document::Document;
 use crate::failure::Failure;
@@ -320,6 +320,9 @@ pub enum Event<D = Document> {
         limits: RunLimits,
         /// What it stays on.
         pins: Pins,
+        /// Files that it was given: its first artifacts, which go with the input.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        artifacts: Vec<GivenArtifact>,
     },
     /// The strategy is asked; the view it is shown is that of the state right after this event.
     DecisionRequested {

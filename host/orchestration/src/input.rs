@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::artifact::NewArtifact;
+use crate::artifact::{GivenArtifact, NewArtifact};
 use crate::decision::Decision;
 use crate::document::Document;
 use crate::event::{Answer, CallFacts, CallId, Pins, StepResult, TimerId};
@@ -73,6 +73,8 @@ pub struct Start {
     pub limits: RunLimits,
     /// What it stays on.
     pub pins: Pins,
+    /// Files that it is given.
+    pub artifacts: Vec<GivenArtifact>,
 }
 
 /// How a run goes on from where another one stood.

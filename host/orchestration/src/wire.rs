@@ -349,6 +349,7 @@ impl<D> MapDocuments<D> for Event<D> {
                 seed,
                 limits,
                 pins,
+                artifacts,
             } => Event::RunStarted {
                 run: run.clone(),
                 flow: flow.clone(),
@@ -356,6 +357,7 @@ impl<D> MapDocuments<D> for Event<D> {
                 seed: *seed,
                 limits: limits.clone(),
                 pins: pins.clone(),
+                artifacts: artifacts.clone(),
             },
             Self::DecisionRequested {
                 decision,

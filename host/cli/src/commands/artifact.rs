@@ -1,5 +1,6 @@
 //! `menagerie artifact`: lists what the steps of a run made, and writes one of it into a file.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -17,10 +18,16 @@ use crate::terminal::text::{instant, safe_line};
 
 /// An artifact, and where it came from.
 struct Made {
-    step: String,
-    agent: String,
+    /// The step and its agent; none where the run was given it.
+    by: Option<(String, String)>,
     at_ms: i64,
     artifact: Artifact,
+}
+
+impl Made {
+    fn step(&self) -> Option<&str> {
+        self.by.as_ref().map(|(step, _)| step.as_str())
+    }
 }
 
 pub(crate) async fn artifact(
@@ -55,7 +62,8 @@ pub(crate) async fn artifact(
 }
 
 async fn made(host: &Host, key: &RunKey) -> Result<Vec<Made>, Failure> {
-    let mut made = Vec::new();
+    let run = host.load(key).await?;
+    let mut by = BTreeMap::new();
     for (_, recorded) in host.events(key, 0, usize::MAX).await? {
         if let Event::ArtifactPut {
             id,
@@ -64,15 +72,21 @@ async fn made(host: &Host, key: &RunKey) -> Result<Vec<Made>, Failure> {
             ..
         } = recorded.event
         {
-            made.push(Made {
-                step: id,
-                agent,
-                at_ms: recorded.at.0,
-                artifact,
-            });
+            by.insert(artifact.id, (id, agent, recorded.at.0));
         }
     }
-    Ok(made)
+    let made = run.artifacts().iter().map(|artifact| {
+        let (by, at_ms) = match by.remove(&artifact.id) {
+            Some((step, agent, at_ms)) => (Some((step, agent)), at_ms),
+            None => (None, run.started_at().0),
+        };
+        Made {
+            by,
+            at_ms,
+            artifact: artifact.clone(),
+        }
+    });
+    Ok(made.collect())
 }
 
 fn unknown(key: &RunKey, id: &str, made: &[Made]) -> Failure {
@@ -122,7 +136,7 @@ fn list(key: &RunKey, made: &[Made], json: bool) {
             safe_line(&artifact.id),
             artifact.size,
             safe_line(&artifact.media_type),
-            safe_line(&one.step),
+            safe_line(one.step().unwrap_or("given")),
         );
     }
 }
@@ -137,12 +151,15 @@ fn print(one: &Made) {
         safe_line(&artifact.media_type),
         artifact.size
     );
-    println!(
-        "made by step {} ({}) at {}",
-        safe_line(&one.step),
-        safe_line(&one.agent),
-        instant(one.at_ms)
-    );
+    let at = instant(one.at_ms);
+    match &one.by {
+        Some((step, agent)) => println!(
+            "made by step {} ({}) at {at}",
+            safe_line(step),
+            safe_line(agent)
+        ),
+        None => println!("given to the run at {at}"),
+    }
     println!("{}", safe_line(&artifact.digest));
 }
 
@@ -155,8 +172,8 @@ fn as_json(one: &Made) -> Value {
         "type": artifact.media_type,
         "digest": artifact.digest,
         "bytes": artifact.size,
-        "step": one.step,
-        "agent": one.agent,
+        "step": one.step(),
+        "agent": one.by.as_ref().map(|(_, agent)| agent),
         "at_ms": one.at_ms,
     })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use menagerie_executor::{Assembled, uses};
-use menagerie_orchestration::flow::{HttpGrant, SharedGrant};
+use menagerie_orchestration::flow::{ArtifactsGrant, HttpGrant, SharedGrant};
 use menagerie_orchestration::flow_file::Problem;
 use menagerie_sandbox::{
     CallSpec, Catalogue, Ended, Invocation, MemoryCallLog, NoHistory, NoObserver, Outside, Reply,
@@ -86,11 +86,18 @@ fn sharing(assembled: &Assembled) -> impl Iterator<Item = (String, &SharedGrant)
     uses(&assembled.flow).filter_map(|(role, _, used)| Some((role, used.grants.shared.as_ref()?)))
 }
 
+/// Who makes and reads artifacts: each role that has a grant of them, with the grant.
+fn filing(assembled: &Assembled) -> impl Iterator<Item = (String, &ArtifactsGrant)> {
+    uses(&assembled.flow)
+        .filter_map(|(role, _, used)| Some((role, used.grants.artifacts.as_ref()?)))
+}
+
 /// The grants as data, in the shape in which a run's first event has them.
 fn grants(assembled: &Assembled) -> Vec<Value> {
     let http = granted(assembled).map(|(role, http)| json!({"role": role, "http": http}));
     let shared = sharing(assembled).map(|(role, shared)| json!({"role": role, "shared": shared}));
-    http.chain(shared).collect()
+    let files = filing(assembled).map(|(role, files)| json!({"role": role, "artifacts": files}));
+    http.chain(shared).chain(files).collect()
 }
 
 fn print_grants(assembled: &Assembled) {
@@ -115,6 +122,10 @@ fn print_grants(assembled: &Assembled) {
         };
         let (read, write) = (listed(&shared.read), listed(&shared.write));
         println!("{role} may read of what the steps share: {read}; change: {write}");
+    }
+    for (role, files) in filing(assembled) {
+        let most = files.max_size;
+        println!("{role} may read the run's artifacts, and make some of up to {most} bytes");
     }
 }
 

@@ -29,6 +29,7 @@ pub(crate) async fn demo(
         session: Some("demo".to_owned()),
         json: arguments.json,
         input,
+        files: Vec::new(),
     };
     begin_run(settings, prepared, begin, "demo").await
 }

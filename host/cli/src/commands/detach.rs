@@ -24,6 +24,7 @@ pub(crate) async fn detach(
     let wanted = BeginRun {
         key: key.clone(),
         input: begin.input,
+        files: begin.files,
         session: begin.session,
     };
     let new = matches!(

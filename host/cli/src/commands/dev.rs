@@ -134,6 +134,7 @@ impl Dev<'_> {
         let arguments = RunArguments {
             flow: flow.clone(),
             input: self.arguments.input.clone(),
+            attach: Vec::new(),
             id: None,
             session: None,
             detach: false,

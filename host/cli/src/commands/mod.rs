@@ -2,6 +2,7 @@
 
 pub(crate) mod answer_report;
 pub(crate) mod artifact;
+pub(crate) mod attach;
 pub(crate) mod backup;
 pub(crate) mod build;
 pub(crate) mod check;

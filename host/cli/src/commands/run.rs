@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use menagerie_executor::{
-    AssembleError, AssembleProblem, Assembled, Began, BeginRun, Host, Library, PluginFinder,
-    Stopped, TakeFrom, assemble, missing_secrets,
+    AssembleError, AssembleProblem, Assembled, Began, BeginRun, GivenFile, Host, Library,
+    PluginFinder, Stopped, TakeFrom, assemble, missing_secrets,
 };
 use menagerie_journal::RunKey;
 use menagerie_orchestration::document::Document;
@@ -20,7 +20,7 @@ use crate::arguments::RunArguments;
 use crate::commands::answer_report::{self, Finished, Totals};
 use crate::commands::export::Reading;
 use crate::commands::mine::findings;
-use crate::commands::{check, detach, follow, open};
+use crate::commands::{attach, check, detach, follow, open};
 use crate::failure::{Failure, INTERRUPTED, chain};
 use crate::plugins::{Folders, repository};
 use crate::settings::Settings;
@@ -44,6 +44,7 @@ pub(crate) async fn run(settings: &Settings, arguments: RunArguments) -> Result<
         session: arguments.session,
         json: arguments.json,
         input,
+        files: attach::files(&arguments.attach)?,
     };
     match arguments.detach {
         true => detach::detach(settings, &prepared.assembled, begin).await,
@@ -63,6 +64,7 @@ pub(crate) struct Begin {
     pub(crate) session: Option<String>,
     pub(crate) json: bool,
     pub(crate) input: Document,
+    pub(crate) files: Vec<GivenFile>,
 }
 
 /// Reads a flow file.
@@ -268,6 +270,7 @@ pub(crate) async fn begin_run(
     let wanted = BeginRun {
         key: key.clone(),
         input: begin.input,
+        files: begin.files,
         session: begin.session,
     };
     let began = host

@@ -66,6 +66,7 @@ async fn run(journal: &Arc<dyn Journal>, flow: &Arc<Flow>, steps: usize) -> (Run
     let begin = BeginRun {
         key: key.clone(),
         input: absent::input(),
+        files: Vec::new(),
         session: None,
     };
     let host = host(journal.clone());

@@ -52,6 +52,7 @@ impl LongRun {
         BeginRun {
             key: self.key.clone(),
             input: absent::input(),
+            files: Vec::new(),
             session: None,
         }
     }

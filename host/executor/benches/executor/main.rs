@@ -276,6 +276,7 @@ impl Bench {
             let begin = BeginRun {
                 key: RunKey::fresh(),
                 input: Document::from(serde_json::from_str::<serde_json::Value>(INPUT).unwrap()),
+                files: Vec::new(),
                 session: None,
             };
             let began = host.begin(&catalogue, &assembled, begin, watcher).await;

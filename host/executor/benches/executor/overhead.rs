@@ -19,6 +19,7 @@ async fn run(flow: &Arc<Flow>) -> Duration {
     let begin = BeginRun {
         key: RunKey::fresh(),
         input: absent::input(),
+        files: Vec::new(),
         session: None,
     };
     let guests = Absent::new(PLANNED);

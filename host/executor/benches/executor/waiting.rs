@@ -69,6 +69,7 @@ async fn leave_to_the_host(host: &Host, flow: &Arc<Flow>, runs: usize) {
         let begin = BeginRun {
             key: RunKey::fresh(),
             input: absent::input(),
+            files: Vec::new(),
             session: None,
         };
         let begun = host.begin_detached_with(flow.clone(), begin).await.unwrap();

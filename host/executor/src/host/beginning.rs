@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use menagerie_journal::{Claim, Created, Digest, NewRun, Pin, RunKey, RunRow, Status};
+use menagerie_journal::{Claim, Content, Created, Digest, NewRun, Pin, RunKey, RunRow, Status};
+use menagerie_orchestration::artifact::GivenArtifact;
 use menagerie_orchestration::document::Document;
 use menagerie_orchestration::event::{Pins, Recorded};
 use menagerie_orchestration::flow::{Flow, RunLimits};
@@ -25,8 +26,33 @@ pub struct BeginRun {
     pub key: RunKey,
     /// What it is given.
     pub input: Document,
+    /// Files that it is given: its first artifacts.
+    pub files: Vec<GivenFile>,
     /// The session that it is filed under.
     pub session: Option<String>,
+}
+
+/// A file that a run is given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenFile {
+    /// What it is called.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// What is in it.
+    pub content: Content,
+}
+
+impl GivenFile {
+    /// As the machine knows it.
+    fn artifact(&self) -> GivenArtifact {
+        GivenArtifact {
+            name: self.name.clone(),
+            media_type: self.media_type.clone(),
+            digest: store::digest_text(self.content.digest()),
+            size: self.content.bytes().len() as u64,
+        }
+    }
 }
 
 /// What became of a run that was to begin.
@@ -65,14 +91,27 @@ struct Frame {
     reads_figures: bool,
 }
 
+/// The same files in the same order are the same input; none change nothing.
+fn with_files(input: Digest, files: &[GivenFile]) -> Digest {
+    if files.is_empty() {
+        return input;
+    }
+    let mut told = input.to_string();
+    for file in files {
+        let digest = file.content.digest();
+        told.push_str(&format!("\n{} {} {digest}", file.name, file.media_type));
+    }
+    Digest::of(told.as_bytes())
+}
+
 impl Frame {
-    fn of(assembled: &Assembled, input: &Document) -> Self {
+    fn of(assembled: &Assembled, begin: &BeginRun) -> Self {
         Self {
             flow: assembled.flow.clone(),
             limits: assembled.limits.clone(),
             pins: assembled.pins(),
             content: assembled.pinned_content(),
-            input_digest: assembled.input_digest(input),
+            input_digest: with_files(assembled.input_digest(&begin.input), &begin.files),
             reads_figures: assembled.reads_figures(),
         }
     }
@@ -105,7 +144,7 @@ impl Host {
         begin: BeginRun,
         watcher: Arc<dyn Watcher>,
     ) -> Result<Began, ExecutorError> {
-        let frame = Frame::of(assembled, &begin.input);
+        let frame = Frame::of(assembled, &begin);
         let guests = self.wasm_guests(catalogue, assembled, watcher.clone());
         self.begin_framed(frame, begin, watcher, guests).await
     }
@@ -120,7 +159,7 @@ impl Host {
         assembled: &Assembled,
         begin: BeginRun,
     ) -> Result<Detached, ExecutorError> {
-        self.detach(Frame::of(assembled, &begin.input), begin).await
+        self.detach(Frame::of(assembled, &begin), begin).await
     }
 
     /// As [`begin_detached`](Self::begin_detached), for a run whose guests are somebody else's.
@@ -211,6 +250,7 @@ impl Host {
             seed: seed_of(&begin.key),
             limits: frame.limits,
             pins: frame.pins,
+            artifacts: begin.files.iter().map(GivenFile::artifact).collect(),
         }));
         if frame.reads_figures {
             let (book, journal) = (&self.around.figures, &*self.around.journal);
@@ -222,6 +262,8 @@ impl Host {
         let status = listed.unwrap_or_else(|| store::status_of(&run));
         let mut known = Known::default();
         let mut batch = store::batch(&begin.key, &run, &recorded)?;
+        let contents = begin.files.into_iter().map(|file| file.content);
+        batch.payloads.extend(contents);
         known.change(&Outstanding::of(&run), &mut batch);
         batch.status = known.changed(status.clone());
         let new = NewRun {

@@ -386,6 +386,7 @@ pub(crate) fn begin_of(key: RunKey) -> BeginRun {
     BeginRun {
         key,
         input: Document::from(json!({"question": 1})),
+        files: Vec::new(),
         session: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::artifact::NewArtifact;
+use crate::artifact::{GivenArtifact, NewArtifact};
 use crate::document::Document;
 use crate::event::{
     CallFacts, CallId, CallOf, EndStatus, Event, Pins, Recorded, StepResult, TimerId,
@@ -97,6 +97,7 @@ pub(super) fn source(recorded: &Recorded) -> Source {
                 seed,
                 limits,
                 pins,
+                artifacts,
                 ..
             },
             Cause::Start,
@@ -106,6 +107,7 @@ pub(super) fn source(recorded: &Recorded) -> Source {
             seed: *seed,
             limits: limits.clone(),
             pins: pins.clone(),
+            artifacts: artifacts.clone(),
         })),
         (
             Event::Decided { .. } | Event::DecisionFailed { .. } | Event::StepEnded { .. },
@@ -153,10 +155,12 @@ pub(super) fn source(recorded: &Recorded) -> Source {
             Input::ArtifactPut(Box::new(NewArtifact {
                 call,
                 ordinal,
-                name: artifact.name.clone(),
-                media_type: artifact.media_type.clone(),
-                digest: artifact.digest.clone(),
-                size: artifact.size,
+                artifact: GivenArtifact {
+                    name: artifact.name.clone(),
+                    media_type: artifact.media_type.clone(),
+                    digest: artifact.digest.clone(),
+                    size: artifact.size,
+                },
             }))
         }
         (Event::InputRefused { answer: None, .. }, Cause::Inbox(_)) => return Source::Fact,
@@ -306,6 +310,7 @@ pub(super) fn idle(cause: &str, run: &Run) -> Option<Input> {
             seed: 0,
             limits: RunLimits::default(),
             pins: Pins::default(),
+            artifacts: Vec::new(),
         })),
         Cause::Call(id) => unended(id),
         Cause::Timer(id) => Input::TimerFired(id),
@@ -328,10 +333,12 @@ pub(super) fn idle(cause: &str, run: &Run) -> Option<Input> {
         Cause::Artifact(call, ordinal) => Input::ArtifactPut(Box::new(NewArtifact {
             call,
             ordinal,
-            name: String::new(),
-            media_type: String::new(),
-            digest: String::new(),
-            size: 0,
+            artifact: GivenArtifact {
+                name: String::new(),
+                media_type: String::new(),
+                digest: String::new(),
+                size: 0,
+            },
         })),
         // A fork always makes an event.
         Cause::Fork | Cause::Unknown => return None,
@@ -368,7 +375,15 @@ fn unended(call: CallId) -> Input {
 #[must_use]
 pub fn facts(event: &Event) -> &'static [&'static str] {
     match event {
-        Event::RunStarted { .. } => &["/at", "/run", "/input", "/seed", "/limits", "/pins"],
+        Event::RunStarted { .. } => &[
+            "/at",
+            "/run",
+            "/input",
+            "/seed",
+            "/limits",
+            "/pins",
+            "/artifacts",
+        ],
         Event::Decided { .. } => &["/at", "/continues", "/answer", "/call", "/log"],
         Event::DecisionFailed { .. } => {
             &["/at", "/continues", "/failure", "/answer", "/call", "/log"]

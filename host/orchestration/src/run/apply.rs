@@ -42,6 +42,7 @@ impl Run {
                 seed,
                 limits,
                 pins,
+                artifacts,
                 ..
             } => {
                 let data = &mut self.data;
@@ -49,6 +50,8 @@ impl Run {
                 data.seed = *seed;
                 data.limits = limits.clone();
                 data.pins = pins.clone();
+                data.artifacts.give(artifacts);
+                data.attached = (1..).take(data.artifacts.all().len()).collect();
                 data.started_at = at;
                 data.state = State::from_input(input);
                 data.input = Some(input.clone());

@@ -28,6 +28,7 @@ impl Run {
                 seed: start.seed,
                 limits: start.limits.clone(),
                 pins: start.pins.clone(),
+                artifacts: start.artifacts.clone(),
             }],
             _ if !started || self.data.end.is_some() => Vec::new(),
             Input::Start(_) => Vec::new(),

@@ -82,7 +82,7 @@ impl Run {
         if self.artifact_made(new.call, new.ordinal).is_some() {
             return Vec::new();
         }
-        let Some(artifact) = self.data.artifacts.admit(new) else {
+        let Some(artifact) = self.data.artifacts.admit(&new.artifact) else {
             return Vec::new();
         };
         vec![Event::ArtifactPut {

@@ -7,7 +7,7 @@ use menagerie_orchestration::run::Run;
 use serde_json::json;
 
 use crate::flows::flow;
-use crate::story::{Story, plan};
+use crate::story::{DAWN, Story, given, plan, start};
 
 fn begun() -> Story {
     let mut story = Story::of(flow(&["a", "b"]));
@@ -139,7 +139,7 @@ fn a_run_has_so_many_artifacts_and_so_many_bytes_of_them() {
     let sized = |story: &Story, ordinal, size| {
         let mut input = story.put("one", ordinal, "notes", "x");
         if let Input::ArtifactPut(new) = &mut input {
-            new.size = size;
+            new.artifact.size = size;
         }
         input
     };
@@ -159,4 +159,26 @@ fn a_put_by_a_call_that_is_not_outstanding_makes_nothing() {
     story.completes("one", json!({}));
     assert!(story.advance(&[late]).is_empty());
     assert!(story.run.artifacts().is_empty());
+}
+
+#[test]
+fn what_a_run_is_given_are_its_first_artifacts_and_go_with_its_input() {
+    let flow = std::sync::Arc::new(flow(&["a", "b"]));
+    let mut begin = start(&flow, json!({}));
+    if let Input::Start(start) = &mut begin {
+        start.artifacts = vec![given("notes", "1"), given("notes", "2")];
+    }
+    let mut story = Story {
+        run: Run::new(flow.clone()),
+        now: DAWN,
+        journal: Vec::new(),
+        flow,
+    };
+    story.advance(&[begin]);
+    assert_eq!(story.run.artifact("artifact-2").unwrap().version, 2);
+    story.decides(plan().route("one", "a"));
+    assert_eq!(story.given("one"), ["artifact-1", "artifact-2"]);
+    let put = story.put("one", 0, "more", "3");
+    assert_eq!(story.advance(&[put]), ["one put artifact-3 more 1"]);
+    check(&story);
 }

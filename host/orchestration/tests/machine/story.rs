@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use menagerie_orchestration::artifact::{ArtifactRef, NewArtifact};
+use menagerie_orchestration::artifact::{ArtifactRef, GivenArtifact, NewArtifact};
 use menagerie_orchestration::command::{Call, CallRequest, Command};
 use menagerie_orchestration::decision::{
     Decision, Dependency, Ending, JoinRequest, StepRequest, Wake,
@@ -132,6 +132,16 @@ pub(crate) struct Story {
     pub(crate) journal: Vec<Recorded>,
 }
 
+/// A file as it is known to the machine.
+pub(crate) fn given(name: &str, content: &str) -> GivenArtifact {
+    GivenArtifact {
+        name: name.to_owned(),
+        media_type: "text/plain".to_owned(),
+        digest: wire::digest(content.as_bytes()),
+        size: content.len() as u64,
+    }
+}
+
 /// What a run of the flow stays on, as far as the machine looks at it.
 fn pins(flow: &Flow) -> Pins {
     let agents = flow.agents.iter();
@@ -154,6 +164,7 @@ pub(crate) fn start(flow: &Flow, input: Value) -> Input {
         seed: SEED,
         limits: flow.limits.clone(),
         pins: pins(flow),
+        artifacts: Vec::new(),
     }))
 }
 
@@ -364,10 +375,7 @@ impl Story {
         Input::ArtifactPut(Box::new(NewArtifact {
             call: asking.next().unwrap(),
             ordinal,
-            name: name.to_owned(),
-            media_type: "text/plain".to_owned(),
-            digest: wire::digest(content.as_bytes()),
-            size: content.len() as u64,
+            artifact: given(name, content),
         }))
     }
 
