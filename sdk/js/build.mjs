@@ -1,10 +1,9 @@
 // Run by `menagerie build` in the folder where the tools are installed: bundles a project with the SDK, and
 // makes a component of it. Everything it needs to know is one JSON document, its argument.
 import { writeFile } from "node:fs/promises";
-import { componentize } from "componentize-qjs";
 import { build, formatMessages } from "esbuild";
 
-const { project, main, exports, beside, kind, sdk, wit, bundle, output } = JSON.parse(process.argv[2]);
+const { project, main, exports, beside, engine, kind, sdk, wit, bundle, output } = JSON.parse(process.argv[2]);
 const lines = [
   `import plugin from ${JSON.stringify(main)};`,
   `import { complete, entry } from "menagerie";`,
@@ -39,9 +38,19 @@ try {
 // Kept beside the component: the lines of a stack trace are this file's.
 await writeFile(bundle, source);
 try {
-  const { component } = await componentize({ witPath: wit, jsSource: source, world: "plugin", sync: true });
-  await writeFile(output, component);
+  await writeFile(output, await component());
 } catch (error) {
   console.error((error.message ?? String(error)).replace(/^[:\s]+/, ""));
   process.exit(1);
+}
+
+async function component() {
+  if (engine === "starlingmonkey") {
+    const { componentize } = await import("@bytecodealliance/componentize-js");
+    // What a plugin may reach outside it has as interfaces of the contract.
+    const options = { witPath: wit, worldName: "plugin", disableFeatures: ["http", "fetch-event"] };
+    return (await componentize(source, options)).component;
+  }
+  const { componentize } = await import("componentize-qjs");
+  return (await componentize({ witPath: wit, jsSource: source, world: "plugin", sync: true })).component;
 }

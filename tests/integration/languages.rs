@@ -378,3 +378,21 @@ fn what_is_shared_and_made_is_the_same_in_javascript_and_python() {
         assert!(passed.len() >= 2, "{language}: {passed:?}");
     }
 }
+
+#[test]
+fn a_project_in_javascript_may_choose_the_other_engine_and_passes_the_same_suite() {
+    let place = Place::new();
+    let dir = mirror(&place, "ts");
+    let package = std::fs::read_to_string(dir.join("package.json")).unwrap();
+    let chosen = r#""kind": "agent", "engine": "starlingmonkey""#;
+    std::fs::write(
+        dir.join("package.json"),
+        package.replace(r#""kind": "agent""#, chosen),
+    )
+    .unwrap();
+    let Some(tested) = with_tools(&place, &["test", "ts", "--json"]) else {
+        return;
+    };
+    let results = results(&tested.expect(0));
+    assert!(results.len() > 20, "{results:?}");
+}

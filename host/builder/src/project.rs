@@ -54,6 +54,9 @@ impl Language {
 /// Exports that a plugin may have beside that of its kind.
 const MORE_EXPORTS: [&str; 2] = ["compensate", "config-check"];
 
+/// What JavaScript may be run by.
+pub(crate) const ENGINES: [&str; 2] = ["quickjs", "starlingmonkey"];
+
 /// Interfaces that a project may ask for.
 const GRANTS: [&str; 3] = ["http", "artifacts", "shared"];
 
@@ -75,6 +78,8 @@ pub(crate) struct Settings {
     pub(crate) kind: String,
     /// The source that everything begins with; each language has its usual place.
     pub(crate) main: Option<String>,
+    /// Of JavaScript: what runs it, `quickjs` where nothing is said, or `starlingmonkey`.
+    pub(crate) engine: Option<String>,
     /// `compensate` and `config-check`.
     #[serde(default)]
     pub(crate) exports: Vec<String>,
@@ -154,7 +159,7 @@ impl Project {
                 (plugin.plugin, plugin.menagerie)
             }
         };
-        check(&named, &settings).map_err(wrong)?;
+        check(language, &named, &settings).map_err(wrong)?;
         Ok(Project {
             dir: dir.to_owned(),
             name: named.name,
@@ -207,8 +212,14 @@ impl Project {
     }
 }
 
-fn check(named: &Named, settings: &Settings) -> Result<(), String> {
+fn check(language: Language, named: &Named, settings: &Settings) -> Result<(), String> {
     check_words(&named.name, &settings.kind, &settings.grants)?;
+    if let Some(engine) = &settings.engine {
+        if language != Language::JavaScript {
+            return Err("`engine` is for JavaScript and TypeScript".to_owned());
+        }
+        one_of("engine", engine, &ENGINES)?;
+    }
     for export in &settings.exports {
         one_of("exports", export, &MORE_EXPORTS)?;
     }
@@ -288,6 +299,10 @@ mod tests {
             (
                 r#"{"name":"a","version":"1","menagerie":{"kind":"agent","grants":["root"]}}"#,
                 "`grants` has `root`; expected http",
+            ),
+            (
+                r#"{"name":"a","version":"1","menagerie":{"kind":"agent","engine":"v8"}}"#,
+                "`engine` has `v8`; expected quickjs, starlingmonkey",
             ),
             (
                 r#"{"name":"a","version":"1","menagerie":{"kind":"agent","skill":[]}}"#,

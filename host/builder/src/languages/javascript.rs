@@ -8,10 +8,14 @@ use super::{Work, compiling};
 use crate::command::command;
 use crate::error::BuildError;
 use crate::progress::Progress;
+use crate::project::ENGINES;
 use crate::toolchain::compile;
 use crate::world;
 
 const PACKAGES: [&str; 2] = ["componentize-qjs@0.4.5", "esbuild@0.28.2"];
+
+/// For projects that say `"engine": "starlingmonkey"`: some 400 MB.
+const STARLINGMONKEY: [&str; 2] = ["@bytecodealliance/componentize-js@0.23.0", "esbuild@0.28.2"];
 
 const SDK: [(&str, &str); 6] = [
     ("index.js", include_str!("../../../../sdk/js/index.js")),
@@ -30,7 +34,8 @@ const BUILD: &str = include_str!("../../../../sdk/js/build.mjs");
 /// What a component depends on beside the project.
 pub(super) fn parts() -> Vec<&'static str> {
     let sdk = SDK.iter().map(|(_, text)| *text);
-    sdk.chain(PACKAGES).chain([BUILD]).collect()
+    let packages = PACKAGES.into_iter().chain(STARLINGMONKEY);
+    sdk.chain(packages).chain([BUILD]).collect()
 }
 
 pub(super) fn component(
@@ -40,8 +45,15 @@ pub(super) fn component(
     let main = work
         .project
         .main(&["index.ts", "index.js", "src/index.ts", "src/index.js"])?;
-    let tools = work.tools.npm("js", &PACKAGES, progress)?;
-    compiling(work, "componentize-qjs", progress);
+    let engine = work.project.settings.engine.as_deref();
+    let engine = engine.unwrap_or(ENGINES[0]);
+    let tools = if engine == ENGINES[0] {
+        work.tools.npm("js", &PACKAGES, progress)?
+    } else {
+        work.tools
+            .npm("js-starlingmonkey", &STARLINGMONKEY, progress)?
+    };
+    compiling(work, engine, progress);
     let sdk = work.folder.join("sdk");
     fs::create_dir_all(&sdk).map_err(BuildError::file(&sdk))?;
     for (name, text) in SDK {
@@ -60,6 +72,7 @@ pub(super) fn component(
         "kind": settings.kind,
         "exports": kinds.map(|name| camel(name)).collect::<Vec<_>>(),
         "beside": settings.exports,
+        "engine": engine,
         "sdk": sdk,
         "wit": world::write(work.project, work.folder)?,
         "bundle": work.folder.join("bundle.js"),
