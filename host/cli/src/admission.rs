@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use menagerie_executor::{
     Candidate, Host, Registry, Replacement, ReplayError, Version, replay_versions,
@@ -11,17 +11,14 @@ use menagerie_executor::{
 use menagerie_journal::{Page, RunFilter};
 use menagerie_orchestration::replay::Level;
 use menagerie_sandbox::{
-    CallSpec, Catalogue, Ended, Grants, Inspection, Invocation, Limits, MemoryCallLog, NoHistory,
-    NoObserver, Outside, Plugin, Reply, Request, inspect,
+    Catalogue, Ended, Grants, Inspection, Limits, Plugin, Reply, Request, inspect,
 };
-use tokio_util::sync::CancellationToken;
 
 use crate::failure::{Failure, chain};
+use crate::look::Look;
 use crate::settings::Settings;
 use crate::terminal::text::safe_line;
 
-/// A plugin that needs longer to start, or to look at its configuration, is broken.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// Runs that are looked at once.
 const PAGE: usize = 100;
 
@@ -144,25 +141,14 @@ impl Admission<'_> {
     }
 
     async fn asked(&self, plugin: &Arc<Plugin>, request: Request) -> Ended {
-        let spec = CallSpec {
-            plugin: Arc::clone(plugin),
-            request,
-            limits: Limits::default(),
-            invocation: Invocation {
-                step: "admission".to_owned(),
-                name: plugin.manifest().name.clone(),
-                attempt: 1,
-                ..Invocation::default()
-            },
-            timeout: PATIENCE,
-            cancel: CancellationToken::new(),
-            call_log: Arc::new(MemoryCallLog::default()),
-            history: Arc::new(NoHistory),
-            observer: Arc::new(NoObserver),
-            // To be looked at is no reason to reach outside.
-            outside: Outside::default(),
+        let engine = self.catalogue.engine();
+        let look = Look {
+            plugin,
+            limits: Limits::within(engine.config()),
+            name: plugin.manifest().name.clone(),
+            during: "admission",
         };
-        self.catalogue.engine().call(spec).await.ended
+        look.at(engine, request).await
     }
 
     /// Makes the calls of the newest ended runs that used the plugin again, with this version of it.

@@ -2,28 +2,21 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use menagerie_executor::{Assembled, uses};
 use menagerie_orchestration::flow::{ArtifactsGrant, HttpGrant, SharedGrant};
 use menagerie_orchestration::flow_file::Problem;
-use menagerie_sandbox::{
-    CallSpec, Catalogue, Ended, Invocation, MemoryCallLog, NoHistory, NoObserver, Outside, Reply,
-    Request,
-};
+use menagerie_sandbox::{Catalogue, Ended, Reply, Request};
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use crate::arguments::CheckArguments;
 use crate::commands::run::{FlowFile, finder, plugin_use, prepare, read_flow};
 use crate::failure::Failure;
+use crate::look::Look;
 use crate::settings::Settings;
 use crate::terminal::diagnostics::{problem_at, problem_at_start};
 use crate::terminal::text::safe_line;
-
-/// A plugin that needs longer to look at its configuration is broken.
-const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) async fn check(
     settings: &Settings,
@@ -159,34 +152,21 @@ pub(crate) async fn config_problems(
         if !part.plugin.checks_config() {
             continue;
         }
-        let report = catalogue
-            .engine()
-            .call(CallSpec {
-                plugin: part.plugin.clone(),
-                request: Request::CheckConfig {
-                    config: used.config.to_text(),
-                    agents: agents.clone(),
-                },
-                limits: part.limits.clone(),
-                invocation: Invocation {
-                    step: "check".to_owned(),
-                    name: role.clone(),
-                    attempt: 1,
-                    ..Invocation::default()
-                },
-                timeout: PATIENCE,
-                cancel: CancellationToken::new(),
-                call_log: Arc::new(MemoryCallLog::default()),
-                history: Arc::new(NoHistory),
-                observer: Arc::new(NoObserver),
-                // Looking at a configuration is no reason to reach outside.
-                outside: Outside::default(),
-            })
-            .await;
+        let look = Look {
+            plugin: &part.plugin,
+            limits: part.limits.clone(),
+            name: role.clone(),
+            during: "check",
+        };
+        let request = Request::CheckConfig {
+            config: used.config.to_text(),
+            agents: agents.clone(),
+        };
+        let ended = look.at(catalogue.engine(), request).await;
         let place = |pointer: &str, offset: Option<usize>| {
             plugin_use(&role).and_then(|role| file.parsed.spans.locate(role, pointer, offset))
         };
-        match report.ended {
+        match ended {
             Ended::Value(Reply::Problems(found)) => {
                 for problem in found {
                     let offset = problem
