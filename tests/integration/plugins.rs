@@ -535,3 +535,44 @@ fn whoever_reads_the_registry_sees_it_before_a_swap_or_after_it() {
     let contents = registry.read().unwrap();
     assert_eq!(contents.plugins["echo"].versions.len(), 2);
 }
+
+#[test]
+fn a_backup_holds_the_registry_and_a_restored_store_has_it() {
+    let place = Place::new();
+    let first = added(&place, "1.0.0");
+    let second = added(&place, "1.1.0");
+    plugins(&place, &["revoke", &first, "--reason", "old"]).expect(0);
+    ended(&mut run(&place, FLOW, "before")).expect(0);
+    let file = place.path("store.tar").display().to_string();
+    let made = place.call(&["backup", &file, "--json"]).expect(0).json();
+    assert_eq!(made["report"]["registry"], 3, "{made}");
+    // What becomes of the store afterwards is nothing to the backup.
+    plugins(&place, &["rm", "worker-of-ours"]).expect(0);
+    let again = place.path("again").display().to_string();
+    let there = |arguments: &[&str]| {
+        let mut command = place.menagerie();
+        ended(command.args(["--data", &again]).args(arguments))
+    };
+    there(&["restore", &file, "--json"]).expect(0);
+    let listed = there(&["plugins", "ls", "--json"]).expect(0).json();
+    assert_eq!(listed["plugins"][0]["live"], second, "{listed}");
+    assert_eq!(listed["revoked"][&first]["reason"], "old", "{listed}");
+    let flow = place.path("flow.toml").display().to_string();
+    let run = [
+        "run",
+        &flow,
+        "--id",
+        "after",
+        "--json",
+        "--input",
+        r#"{"text":"x"}"#,
+    ];
+    there(&run).expect(0);
+    there(&["replay", "before", "--json"]).expect(0);
+    // A component that the index names and that is gone makes no backup that would be a way back.
+    let digits = second.trim_start_matches("sha256:");
+    std::fs::remove_file(place.path(&format!("again/registry/{digits}.wasm"))).unwrap();
+    let lacking = there(&["backup", &file, "--replace", "--json"]).expect(2);
+    assert!(lacking.stdout.contains(digits), "{lacking:?}");
+    there(&["restore", &file, "--check", "--json"]).expect(0);
+}

@@ -33,6 +33,6 @@ pub use record::{
     Status, StoredEvent, StoredSnapshot, Timer, Wakes,
 };
 pub use sqlite::{
-    BackupReport, Files, Options, Retention, SqliteJournal, SystemFiles, VacuumReport,
+    BackupReport, Beside, Files, Options, Retention, SqliteJournal, SystemFiles, VacuumReport,
     check_backup, restore,
 };

@@ -33,7 +33,7 @@ use std::thread::JoinHandle;
 use futures_util::future::{BoxFuture, FutureExt as _};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-pub use self::backup::{BackupReport, check_backup, restore};
+pub use self::backup::{BackupReport, Beside, check_backup, restore};
 use self::contents::Contents;
 use self::fault::Faults;
 pub use self::files::{Files, SystemFiles};

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use menagerie_journal::{BackupReport, Options, SqliteJournal, check_backup};
+use menagerie_executor::Registry;
+use menagerie_journal::{BackupReport, Beside, Options, SqliteJournal, check_backup};
 use serde_json::json;
 
 use crate::arguments::{BackupArguments, RestoreArguments};
@@ -20,7 +21,12 @@ pub(crate) fn backup(
         ..Options::new("menagerie backup")
     };
     let journal = SqliteJournal::open(&settings.data.value, &options)?;
-    let report = journal.backup(&arguments.file, arguments.replace)?;
+    let registry = Registry::of_store(&settings.data.value);
+    let registry = registry.snapshot().map_err(Failure::usage)?;
+    let beside = registry
+        .into_iter()
+        .map(|(name, file)| Beside { name, file });
+    let report = journal.backup_with(&arguments.file, arguments.replace, beside.collect())?;
     print("backup", &arguments.file, &report, arguments.json);
     Ok(ExitCode::SUCCESS)
 }
@@ -49,12 +55,13 @@ fn print(what: &str, path: &Path, report: &BackupReport, as_json: bool) {
         return;
     }
     println!(
-        "{what}: {} of {}, with {} runs, {} events and {} large contents ({})",
+        "{what}: {} of {}, with {} runs, {} events, {} large contents and {} files of the registry ({})",
         path.display(),
         instant(i64::try_from(report.made_at_ms).unwrap_or(i64::MAX)),
         report.runs,
         report.events,
         report.contents,
+        report.registry,
         bytes(report.bytes),
     );
 }

@@ -8,6 +8,7 @@ mod contents;
 mod error;
 mod upgrade;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -270,6 +271,40 @@ impl Registry {
             }
             Ok(moved)
         })
+    }
+
+    /// Every file of the registry as it is at one moment, open: what comes and goes afterwards changes nothing
+    /// about what is read of them. Nothing when there is no registry.
+    ///
+    /// # Errors
+    /// When its index cannot be read, or a component that it names is not there.
+    pub fn snapshot(&self) -> Result<Vec<(String, File)>, RegistryError> {
+        let io = |path: &Path, source| RegistryError::Io {
+            path: path.to_owned(),
+            source,
+        };
+        let index = self.folder.join(INDEX);
+        if !index.exists() {
+            return Ok(Vec::new());
+        }
+        // One that was restored has none yet.
+        let path = self.folder.join("lock");
+        let lock = File::create(&path).map_err(|error| io(&path, error))?;
+        lock.lock_shared().map_err(|error| io(&path, error))?;
+        let contents = self.read()?;
+        let mut files = vec![(
+            INDEX.to_owned(),
+            File::open(&index).map_err(|error| io(&index, error))?,
+        )];
+        let versions = contents.plugins.values().flat_map(|entry| &entry.versions);
+        let digests: BTreeSet<&str> = versions.map(|version| &*version.digest).collect();
+        for digest in digests {
+            let path = self.bytes_path(digest);
+            let file = File::open(&path).map_err(|error| io(&path, error))?;
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            files.push((name.into_owned(), file));
+        }
+        Ok(files)
     }
 
     fn bytes_path(&self, digest: &str) -> PathBuf {

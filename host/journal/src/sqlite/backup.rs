@@ -1,8 +1,8 @@
 //! Owns copies of a whole store as one file, and the way back.
 //!
 //! A backup is an ordinary tar archive: the database as it was at one moment (`VACUUM INTO`, which
-//! disturbs nobody who writes meanwhile), every content file that this copy refers to, and at the
-//! end a manifest with the size and digest of each, called by its own digest. Whatever is cut off or
+//! disturbs nobody who writes meanwhile), every content file that this copy refers to, whatever the
+//! caller keeps beside the database (the registry of plugins), and at the end a manifest with the size and digest of each, called by its own digest. Whatever is cut off or
 //! changed is therefore noticed. Content files are only ever taken away by a vacuum, and a vacuum
 //! waits for a backup, so that what the copy refers to is still there when its turn comes.
 //!
@@ -52,9 +52,26 @@ pub struct BackupReport {
     pub events: u64,
     /// How many contents are files of their own.
     pub contents: u64,
+    /// How many files of the registry of plugins. Absent in backups of hosts that left it out.
+    #[serde(default)]
+    pub registry: u64,
     /// The size of everything in it, in bytes.
     pub bytes: u64,
 }
+
+/// A file that lies beside the database and belongs into a backup. It is open, so that it can be read
+/// whatever becomes of its name.
+#[derive(Debug)]
+pub struct Beside {
+    /// Within the folder `registry`: `index.json`, or 64 hexadecimal digits and `.wasm`.
+    pub name: String,
+    /// Its content.
+    pub file: File,
+}
+
+/// The folder of the registry of plugins in archive and store. The journal knows nothing of it but what its
+/// files are called.
+const REGISTRY: &str = "registry";
 
 #[derive(Serialize, Deserialize)]
 struct Manifest {
@@ -81,6 +98,26 @@ impl SqliteJournal {
     /// When something is there already and is not to be replaced, or either disk fails. Then nothing
     /// is left of it.
     pub fn backup(&self, file: &Path, replace: bool) -> Result<BackupReport, Error> {
+        self.backup_with(file, replace, Vec::new())
+    }
+
+    /// The same, with what the caller keeps beside the database.
+    ///
+    /// # Errors
+    /// As [`backup`](Self::backup), and when a file beside it is called as none is.
+    pub fn backup_with(
+        &self,
+        file: &Path,
+        replace: bool,
+        beside: Vec<Beside>,
+    ) -> Result<BackupReport, Error> {
+        let foreign = |one: &&Beside| !is_ours(&format!("{REGISTRY}/{}", one.name));
+        if let Some(foreign) = beside.iter().find(foreign) {
+            return Err(Error::Invalid(format!(
+                "{:?} is no file of a registry",
+                foreign.name
+            )));
+        }
         if !replace && file.exists() {
             return Err(Error::Occupied {
                 path: file.to_owned(),
@@ -94,7 +131,7 @@ impl SqliteJournal {
         archive.lock().map_err(failed)?;
         self.copy_database(&unfinished.database())?;
         crash_point("backup-copied");
-        let report = self.write_archive(&archive, &unfinished, file)?;
+        let report = self.write_archive(&archive, &unfinished, file, beside)?;
         crash_point("backup-written");
         std::fs::rename(unfinished.archive(), file).map_err(failed)?;
         sync_parent(file).map_err(failed)?;
@@ -117,6 +154,7 @@ impl SqliteJournal {
         archive: &File,
         unfinished: &Unfinished,
         file: &Path,
+        beside: Vec<Beside>,
     ) -> Result<BackupReport, Error> {
         let sql = |error: rusqlite::Error| self.faults.error("reading the copy", &error);
         let failed = |error| self.faults.io(file, error);
@@ -148,7 +186,13 @@ impl SqliteJournal {
         if contents < referred.len() as u64 {
             return Err(self.missing(&referred, &writing.entries));
         }
+        let registry = beside.len() as u64;
+        for Beside { name, file: open } in beside {
+            let name = format!("{REGISTRY}/{name}");
+            writing.add_file(name, open).map_err(failed)?;
+        }
         let report = BackupReport {
+            registry,
             made_at_ms: now_ms(),
             runs,
             events,
@@ -244,7 +288,10 @@ impl<'file> Writing<'file> {
     }
 
     fn add(&mut self, name: String, path: &Path) -> io::Result<()> {
-        let file = File::open(path)?;
+        self.add_file(name, File::open(path)?)
+    }
+
+    fn add_file(&mut self, name: String, file: File) -> io::Result<()> {
         let size = file.metadata()?.len();
         let mut read = Hashing::new(BufReader::with_capacity(1 << 20, file));
         self.archive
@@ -457,8 +504,8 @@ fn first_difference(found: &[Entry], expected: &[&Entry]) -> Option<String> {
     (found.len() != expected.len()).then(|| "it holds more than its manifest says".to_owned())
 }
 
-/// `journal.db`, or `contents/` and two names made of hexadecimal digits: nothing that could lie
-/// outside of the folder.
+/// `journal.db`, or `contents/` and two names made of hexadecimal digits, or what a registry holds:
+/// nothing that could lie outside of the folder.
 fn is_ours(name: &str) -> bool {
     let hexadecimal = |text: &str, length| {
         text.len() == length && text.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -466,6 +513,10 @@ fn is_ours(name: &str) -> bool {
     let parts: Vec<&str> = name.split('/').collect();
     match parts.as_slice() {
         [DATABASE] => true,
+        [REGISTRY, "index.json"] => true,
+        [REGISTRY, file] => file
+            .strip_suffix(".wasm")
+            .is_some_and(|digits| hexadecimal(digits, 64)),
         [CONTENTS, folder, file] => hexadecimal(folder, 32) && hexadecimal(file, 64),
         _ => false,
     }
