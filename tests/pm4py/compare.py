@@ -165,7 +165,7 @@ def places(net):
 
 
 def made_objects(chance):
-    """An object-centric log of what PM4Py keeps: it has texts and floats, whole seconds in JSON, and a pair once."""
+    """An object-centric log of what PM4Py keeps: it has texts and floats, whole seconds in JSON, a pair once."""
     first, second = "1970-01-01T00:00:00Z", (lambda: f"2026-03-{chance.randint(1, 28):02}T{chance.randint(0, 23):02}:00:00Z")
     value = {"string": lambda: chance.choice(["a", "b & c", "<d>", "é"]), "float": lambda: chance.randint(0, 999) / 8}
     attributes = [{"name": "note", "type": "string"}, {"name": "price", "type": "float"}]
@@ -180,8 +180,11 @@ def made_objects(chance):
         others = chance.sample(objects, chance.randint(0, min(2, len(objects))))
         one["relationships"] = [{"objectId": other["id"], "qualifier": chance.choice(["has", "is"])} for other in others]
     events = []
-    for number in range(chance.randint(1, 12)):
+    # PM4Py leaves out objects that no event is about: each has one.
+    for number in range(len(objects) + chance.randint(0, 6)):
         about = chance.sample(objects, chance.randint(1, min(3, len(objects))))
+        if number < len(objects) and objects[number] not in about:
+            about.append(objects[number])
         events.append({
             "id": f"e{number}", "type": chance.choice(["place it", "send"]), "time": second(),
             "attributes": [{"name": one["name"], "value": value[one["type"]]()} for one in attributes],
