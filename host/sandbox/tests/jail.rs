@@ -14,15 +14,20 @@ mod support;
 
 use std::fmt::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use menagerie_sandbox::jail::{JailConfig, probe, serve_if_child};
-use menagerie_sandbox::{Catalogue, Ended, Engine, EngineConfig, Grants, LoadError, Origin};
-use support::{ENGINE, component, component_with, neighbour_works, output, spec};
+use menagerie_sandbox::{
+    CallReport, CallSpec, Catalogue, Ended, Engine, EngineConfig, Grants, Limits, LoadError,
+    Origin, Plugin,
+};
+use support::{ENGINE, component, component_with, neighbour_works, output, plugin, spec};
+use tokio_util::sync::CancellationToken;
 
 /// Every test of this file, for there is nobody else to find them.
-const TESTS: [(&str, fn()); 9] = [
+const TESTS: [(&str, fn()); 10] = [
     (
         "what_the_jail_compiles_is_what_the_host_would_have",
         what_the_jail_compiles_is_what_the_host_would_have,
@@ -47,6 +52,10 @@ const TESTS: [(&str, fn()); 9] = [
     (
         "the_host_goes_on_answering_while_a_bomb_is_refused",
         the_host_goes_on_answering_while_a_bomb_is_refused,
+    ),
+    (
+        "neighbours_answer_in_time_beside_a_bomb_and_a_guest_that_spins",
+        neighbours_answer_in_time_beside_a_bomb_and_a_guest_that_spins,
     ),
     (
         "invalid_code_is_told_as_without_a_jail",
@@ -249,6 +258,89 @@ fn the_host_goes_on_answering_while_a_bomb_is_refused() {
         // Two seconds of compiling are thousands of calls; a host that stood still had made one.
         assert!(answers > 100, "{answers} answers beside the bomb");
     });
+}
+
+/// Prints neighbours' times undisturbed and disturbed, in one run. What it asserts holds on a machine that has other things to do, too.
+fn neighbours_answer_in_time_beside_a_bomb_and_a_guest_that_spins() {
+    let bytes = deep_nesting();
+    let (over, config) = (
+        AtomicBool::new(false),
+        JailConfig {
+            cpu: Duration::from_secs(2),
+            ..usual()
+        },
+    );
+    let (spins, cancel) = (plugin("loop_in_process"), CancellationToken::new());
+    block_on(async {
+        let until = Instant::now() + Duration::from_millis(1_500);
+        let quiet = neighbours_while(|| Instant::now() < until).await;
+        let endless = tokio::spawn(spinning(spins, cancel.clone()));
+        let beside = std::thread::scope(|scope| {
+            let bomb = scope.spawn(|| {
+                let refused = jailed(config).load(&bytes, &Grants::none()).unwrap_err();
+                over.store(true, Ordering::Release);
+                assert!(
+                    matches!(refused, LoadError::CompileTime { .. }),
+                    "{refused}"
+                );
+            });
+            let beside = tokio::task::block_in_place(|| {
+                let runtime = tokio::runtime::Handle::current();
+                runtime.block_on(neighbours_while(|| !over.load(Ordering::Acquire)))
+            });
+            bomb.join().unwrap();
+            beside
+        });
+        cancel.cancel();
+        assert_eq!(endless.await.unwrap().ended, Ended::Cancelled);
+        let [one, other] = [(50, "median"), (99, "p99")].map(|(percent, name)| {
+            let (quiet, beside) = (at(&quiet, percent), at(&beside, percent));
+            let ratio = beside.as_secs_f64() / quiet.as_secs_f64();
+            println!("{name}: {quiet:.1?} undisturbed, {beside:.1?} beside both, {ratio:.1} times");
+            beside
+        });
+        assert!(beside.len() > 100, "{} answers", beside.len());
+        // A guest that held a thread, or a compiler within the host, would hold them up for seconds.
+        assert!(
+            one <= other && other < Duration::from_millis(250),
+            "{other:?}"
+        );
+    });
+}
+
+/// How long each of many calls took, one after the other, made on the threads that guests run on.
+async fn neighbours_while(goes_on: impl Fn() -> bool) -> Vec<Duration> {
+    let mut took = Vec::new();
+    let neighbour = plugin("well_behaved");
+    while goes_on() {
+        let (began, call) = (Instant::now(), spec(neighbour.clone()));
+        let report = tokio::spawn(async { ENGINE.call(call).await })
+            .await
+            .unwrap();
+        took.push(began.elapsed());
+        assert_eq!(output(&report), "{\"question\":\"?\"}");
+    }
+    took.sort_unstable();
+    took
+}
+
+fn at(sorted: &[Duration], percent: usize) -> Duration {
+    sorted[(sorted.len() - 1) * percent / 100]
+}
+
+/// A guest that never ends, with all the fuel that there is.
+async fn spinning(plugin: Arc<Plugin>, cancel: CancellationToken) -> CallReport {
+    let limits = Limits {
+        fuel: u64::MAX / 2,
+        ..Limits::default()
+    };
+    ENGINE
+        .call(CallSpec {
+            limits,
+            cancel,
+            ..spec(plugin)
+        })
+        .await
 }
 
 fn invalid_code_is_told_as_without_a_jail() {
