@@ -24,7 +24,11 @@ fn process(task: Task<Value, Value>) -> Result<Outcome<Value>, Fault> {
         // There is no standard output in this target: the log stands for it.
         "log" | "print" => {
             menagerie::info!("{}", text("value"));
-            value(json!(if text("do") == "log" { "logged" } else { "printed" }))
+            value(json!(if text("do") == "log" {
+                "logged"
+            } else {
+                "printed"
+            }))
         }
         "random" => {
             let drawn = [random::next_f64(), random::next_f64(), random::next_f64()];
