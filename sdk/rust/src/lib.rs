@@ -30,8 +30,8 @@
 //! [`testing`].
 
 mod agent;
-pub mod artifacts;
 mod aggregate;
+pub mod artifacts;
 #[doc(hidden)]
 pub mod bindings;
 mod check;

@@ -134,7 +134,11 @@ impl fmt::Display for Refusal {
         match self {
             Self::Conflict(None) => write!(f, "shared conflict: there is no such value"),
             Self::Conflict(Some(found)) => {
-                write!(f, "shared conflict: the value has version {}", found.version)
+                write!(
+                    f,
+                    "shared conflict: the value has version {}",
+                    found.version
+                )
             }
             Self::Problem(problem) => problem.fmt(f),
         }
