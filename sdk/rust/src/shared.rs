@@ -10,7 +10,7 @@
 //! use menagerie::shared::{self, Refusal};
 //! match shared::compare_and_set("claims/parser", None, "mine") {
 //!     Ok(_) => {}
-//!     Err(Refusal::Conflict(Some(other))) => menagerie::info!("taken by {}", other.value),
+//!     Err(Refusal::Conflict(Some(other))) => menagerie::info!("taken by {}", other.value.as_str()),
 //!     Err(refusal) => return Err(refusal.into()),
 //! }
 //! # Ok(()) }
