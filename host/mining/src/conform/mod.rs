@@ -7,6 +7,7 @@ mod diagnose;
 mod estimate;
 mod guided;
 mod lazy;
+mod levels;
 mod precision;
 mod prefix;
 mod replay;

@@ -2,7 +2,7 @@
 
 use rustc_hash::FxHashMap;
 
-use super::costs::{self, Cost, Row, Scratch};
+use super::levels::{Moves, Row};
 use super::states::{NetError, States};
 use crate::net::PetriNet;
 
@@ -41,8 +41,8 @@ impl Prefix {
 #[derive(Debug)]
 pub struct PrefixChecker {
     states: States,
+    moves: Moves,
     known: Vec<Known>,
-    scratch: Scratch,
     names: FxHashMap<Box<str>, Option<u32>>,
 }
 
@@ -60,8 +60,8 @@ impl PrefixChecker {
     /// As [`Aligner::new`](super::Aligner::new); a net is too large sooner, so that each event is answered at once.
     pub fn new(net: &PetriNet) -> Result<Self, NetError> {
         let states = States::of(net, MOST_MARKINGS)?;
-        let mut scratch = Scratch::default();
-        let row = costs::first(&states, &mut scratch);
+        let mut moves = Moves::of(&states);
+        let row = moves.first(&states);
         let cost = cheapest(&row);
         let first = Known {
             row,
@@ -70,8 +70,8 @@ impl PrefixChecker {
         };
         Ok(Self {
             states,
+            moves,
             known: vec![first],
-            scratch,
             names: FxHashMap::default(),
         })
     }
@@ -112,7 +112,7 @@ impl PrefixChecker {
             Place::Known(place) => &self.known[*place as usize].row,
             Place::Own(row) => row,
         };
-        let row = costs::after(&self.states, row, label, &mut self.scratch);
+        let row = self.moves.after(row, label);
         let cost = cheapest(&row);
         case.cost = cost;
         case.place = match case.place {
@@ -133,11 +133,11 @@ impl PrefixChecker {
 
     /// Fewer for larger nets, so that the rows take 256 MiB at most.
     fn most_known(&self) -> usize {
-        const MOST_CELLS: usize = 1 << 25;
+        const MOST_CELLS: usize = 1 << 26;
         MOST_KNOWN.min(MOST_CELLS / self.states.len().max(1)).max(1)
     }
 }
 
-fn cheapest(row: &[Cost]) -> u64 {
-    costs::units(row.iter().copied().min().unwrap_or(0))
+fn cheapest(row: &[u32]) -> u64 {
+    row.iter().copied().min().unwrap_or(0).into()
 }

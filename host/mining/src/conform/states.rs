@@ -97,6 +97,11 @@ impl Labels {
         u32::try_from(place).ok()
     }
 
+    /// The numbers of all labels.
+    pub(super) fn all(&self) -> impl Iterator<Item = u32> + use<> {
+        0..u32::try_from(self.names.len()).unwrap_or(u32::MAX)
+    }
+
     /// How many labels there are.
     pub(super) fn len(&self) -> usize {
         self.names.len()
