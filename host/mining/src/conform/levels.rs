@@ -15,7 +15,7 @@ pub(super) struct Moves {
     /// Where each leads, and what it costs as a move of the model alone.
     moves: Box<[(State, u32)]>,
     /// From where to where each label leads.
-    of_label: Box<[Box<[(State, State)]>]>,
+    of_label: Vec<Vec<(State, State)>>,
     /// States to be settled, by deviations beyond the fewest. Empty between uses.
     levels: Vec<Vec<State>>,
 }
