@@ -370,6 +370,10 @@ class Comparison:
         self.compare("token replay with alpha nets", seed, tuple(ours[name] for name in names), tokens)
         precision = pm4py.precision_token_based_replay(other, *alpha)
         self.compare("precision of alpha nets", seed, round(ours["precision"], 9), round(precision, 9))
+        pm4py.write_pnml(*inductive, str(path))
+        ours = json.loads(self.mine("conform", file, "--model", path, "--method", "replay", "--precision", "--json"))
+        precision = pm4py.precision_token_based_replay(other, *inductive)
+        self.compare("precision of inductive nets", seed, round(ours["precision"], 9), round(precision, 9))
 
 
 def main():

@@ -15,7 +15,9 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
 
-use menagerie_mining::conform::{Aligner, PrefixChecker, Unknown, align, precision, replay};
+use menagerie_mining::conform::{
+    Aligner, PrefixChecker, Unknown, align, precision, precision_one_way, replay,
+};
 use menagerie_mining::discover::{Graph, Thresholds, alpha, heuristics, inductive};
 use menagerie_mining::document::{read_xes, write_xes_document};
 use menagerie_mining::drift::drift;
@@ -201,6 +203,14 @@ fn conformance(name: &str, net: &PetriNet, variants: &Variants) {
     println!(
         "{:?}",
         measure("ETC precision", || precision(
+            net,
+            variants,
+            Unknown::PassedOver
+        ))
+    );
+    println!(
+        "{:?}",
+        measure("ETC precision, one way", || precision_one_way(
             net,
             variants,
             Unknown::PassedOver

@@ -91,6 +91,17 @@ pub struct AlignedVariant {
     pub fitness: f64,
 }
 
+/// How much a model allows that never happens: ETC precision, from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, JsonSchema)]
+pub struct PrecisionShape {
+    /// Over one way through silent transitions, as other tools have it; over all ways where that one cannot
+    /// be followed within bounds.
+    pub precision: f64,
+    /// Over every way: what the definition says. The same for models in which no transition is silent
+    /// and no two have one label.
+    pub precision_all_ways: f64,
+}
+
 /// The alignments of a log.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct AlignmentShape {
@@ -98,8 +109,8 @@ pub struct AlignmentShape {
     #[serde(flatten)]
     pub summary: AlignmentSummary,
     /// The precision of the model, where it was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub precision: Option<f64>,
+    #[serde(flatten)]
+    pub precision: Option<PrecisionShape>,
     /// What deviates, by activity.
     pub activities: Vec<ActivityDiagnosis>,
     /// Each variant.
@@ -126,8 +137,8 @@ pub struct ReplayShape {
     #[serde(flatten)]
     pub summary: ReplaySummary,
     /// The precision of the model, where it was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub precision: Option<f64>,
+    #[serde(flatten)]
+    pub precision: Option<PrecisionShape>,
     /// Each variant.
     pub variants: Vec<ReplayedVariant>,
 }

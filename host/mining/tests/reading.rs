@@ -502,3 +502,22 @@ fn told(keys: &menagerie_mining::log::Names, traces: &[Trace]) -> String {
     }
     text
 }
+
+#[test]
+fn the_line_of_a_bad_time_is_told_however_lines_end() {
+    for end in ["\n", "\r\n"] {
+        let rows = [
+            "case,activity,timestamp",
+            "c1,a,2026-01-01T00:00:00Z",
+            "",
+            "c1,b,01.02.2026 10:00",
+            "",
+        ];
+        let error = document_of_csv(rows.join(end).as_bytes(), &Columns::default()).unwrap_err();
+        let told = error.to_string();
+        assert!(
+            told.starts_with("line 4: found `01.02.2026 10:00`"),
+            "{told}"
+        );
+    }
+}

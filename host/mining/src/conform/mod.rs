@@ -8,6 +8,7 @@ mod estimate;
 mod guided;
 mod lazy;
 mod levels;
+mod one_way;
 mod precision;
 mod prefix;
 mod replay;
@@ -18,7 +19,7 @@ mod states;
 
 pub use align::{Aligner, Alignment, AlignmentSummary, Alignments, Move, align};
 pub use diagnose::{ActivityDiagnosis, diagnose};
-pub use precision::{Precision, Unknown, precision};
+pub use precision::{Precision, Unknown, precision, precision_one_way};
 pub use prefix::{Prefix, PrefixChecker};
 pub use replay::{Replay, ReplaySummary, TokenCounts, replay};
 pub use soundness::{Unsound, soundness};

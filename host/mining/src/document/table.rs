@@ -37,6 +37,14 @@ pub enum CsvError {
         /// What was found.
         source: MomentError,
     },
+    /// A time cannot be written so that it is read again.
+    #[error(
+        "a time lies {micros} microseconds from 1970; a table tells those of the years 1 to 9999"
+    )]
+    Year {
+        /// The time.
+        micros: i64,
+    },
     /// A row belongs to no case.
     #[error("line {line}: the case is empty")]
     NoCase {
@@ -65,7 +73,7 @@ pub fn document_of_csv(file: &[u8], columns: &Columns) -> Result<Document, CsvEr
     let mut traces: FxHashMap<&str, usize> = FxHashMap::default();
     let case_name = document.keys.intern("concept:name");
     for row in &rows {
-        let line = row.position().map_or(0, csv::Position::line);
+        let line = row.position().map_or(0, |place| line_of(&text, place));
         let case = &row[places.case];
         if case.is_empty() {
             return Err(CsvError::NoCase { line });
@@ -216,6 +224,15 @@ fn kind_of(place: usize, rows: &[csv::StringRecord]) -> Kind {
     }
 }
 
+/// The line in which a row begins. A row's place lies before the ends of lines that are still to be passed: the
+/// second half of a `\r\n`, and empty lines.
+fn line_of(text: &str, place: &csv::Position) -> u64 {
+    let at = usize::try_from(place.byte()).unwrap_or(usize::MAX);
+    let rest = text.as_bytes().get(at..).unwrap_or_default();
+    let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    place.line() + ends.filter(|byte| **byte == b'\n').count() as u64
+}
+
 fn separator(text: &str) -> u8 {
     let header = text.lines().next().unwrap_or_default();
     let count = |separator: u8| header.bytes().filter(|byte| *byte == separator).count();
@@ -232,12 +249,20 @@ fn separator(text: &str) -> u8 {
 /// attributes of attributes, and what a key says a second time.
 ///
 /// # Errors
-/// When the sink fails.
+/// When the sink fails, or a time lies in a year that cannot be written.
 pub fn write_csv<W: Write>(sink: W, document: &Document) -> Result<u64, CsvError> {
     let mut of_case = Vec::new();
     let mut of_event = Vec::new();
     let name = document.keys.find("concept:name");
     for trace in &document.traces {
+        let attributes = trace.attributes.iter().chain(trace.events.iter().flatten());
+        for attribute in attributes {
+            if let Value::Date(micros) = attribute.value
+                && timestamp::format(micros.div_euclid(1000)).is_none()
+            {
+                return Err(CsvError::Year { micros });
+            }
+        }
         let case = trace
             .attributes
             .iter()
@@ -247,6 +272,10 @@ pub fn write_csv<W: Write>(sink: W, document: &Document) -> Result<u64, CsvError
             .events
             .iter()
             .for_each(|event| collect(&mut of_event, event.iter()));
+    }
+    // A table in which no event has a name is one of events all the same.
+    if let Some(name) = name.filter(|name| !of_event.contains(name)) {
+        of_event.push(name);
     }
     let mut table = csv::Writer::from_writer(sink);
     let text = |key: &Name| document.keys.text(*key);
@@ -299,8 +328,7 @@ fn cell(value: &Value) -> Option<String> {
         Value::Int(number) => number.to_string(),
         Value::Float(number) => float_text(*number),
         Value::Bool(truth) => truth.to_string(),
-        // The years that a time cannot be written for are told as a number of microseconds.
-        Value::Date(at) => timestamp::format(at.div_euclid(1000)).unwrap_or_else(|| at.to_string()),
+        Value::Date(at) => timestamp::format(at.div_euclid(1000))?,
         Value::List(_) => return None,
     })
 }

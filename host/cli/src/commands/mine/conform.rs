@@ -4,12 +4,14 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use menagerie_mining::conform::{
-    Alignment, TokenCounts, Unknown, align, diagnose, precision, replay,
+    Alignment, TokenCounts, Unknown, align, diagnose, precision, precision_one_way, replay,
 };
 use menagerie_mining::document::{MOST_BYTES, text_of};
 use menagerie_mining::log::{Variant, Variants};
 use menagerie_mining::net::{PetriNet, Task, read_pnml};
-use menagerie_mining::shapes::{AlignedVariant, AlignmentShape, ReplayShape, ReplayedVariant};
+use menagerie_mining::shapes::{
+    AlignedVariant, AlignmentShape, PrecisionShape, ReplayShape, ReplayedVariant,
+};
 use menagerie_orchestration::flow::{Flow, OnFailure};
 use serde_json::json;
 
@@ -36,9 +38,14 @@ pub(super) async fn conform(
             ConformMethod::Align => Unknown::NotAccepted,
             ConformMethod::Replay => Unknown::PassedOver,
         };
-        let found =
+        let all =
             precision(&net, &variants, unknown).map_err(|error| refused(&arguments, &error))?;
-        Some(found.precision)
+        // In a net with many silent transitions side by side one way is harder to find than what all allow.
+        let one = precision_one_way(&net, &variants, unknown).unwrap_or(all);
+        Some(PrecisionShape {
+            precision: one.precision,
+            precision_all_ways: all.precision,
+        })
     } else {
         None
     };
@@ -48,8 +55,15 @@ pub(super) async fn conform(
     };
     if arguments.json {
         println!("{answer}");
-    } else if let Some(precision) = precision {
+    } else if let Some(PrecisionShape {
+        precision,
+        precision_all_ways: all,
+    }) = precision
+    {
         println!("precision: {precision:.4}");
+        if (precision - all).abs() > f64::EPSILON {
+            println!("over all ways through silent transitions: {all:.4}");
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -62,7 +76,7 @@ fn aligned(
     net: &PetriNet,
     variants: &Variants,
     arguments: &ConformArguments,
-    precision: Option<f64>,
+    precision: Option<PrecisionShape>,
 ) -> Result<AlignmentShape, Failure> {
     let found = align(net, variants).map_err(|error| refused(arguments, &error))?;
     let summary = found.summary;
@@ -115,7 +129,7 @@ fn replayed(
     net: &PetriNet,
     variants: &Variants,
     arguments: &ConformArguments,
-    precision: Option<f64>,
+    precision: Option<PrecisionShape>,
 ) -> Result<ReplayShape, Failure> {
     let found = replay(net, variants).map_err(|error| refused(arguments, &error))?;
     let summary = found.summary;
