@@ -5,6 +5,15 @@ use serde_json::json;
 use crate::program::{Place, ended};
 use crate::running::{Running, backing_off, taking_its_time, until};
 
+fn until_the_first_attempt_has_failed(place: &Place) {
+    until("the first attempt has failed", || {
+        place
+            .call(&["events", "one", "--json"])
+            .stdout
+            .contains(r#""step_ended""#)
+    });
+}
+
 #[test]
 fn of_two_that_resume_one_run_one_wins_and_the_other_names_the_owner() {
     let place = Place::new();
@@ -74,12 +83,7 @@ fn a_hung_owner_loses_the_run_is_refused_and_says_who_has_it() {
 fn a_hung_owner_is_told_who_has_the_run_now() {
     let place = Place::new();
     let mut hung = Running::start(&mut place.run_of(&backing_off(3_000), "one", &[]));
-    until("the first attempt has failed", || {
-        place
-            .call(&["events", "one", "--json"])
-            .stdout
-            .contains(r#""step_ended""#)
-    });
+    until_the_first_attempt_has_failed(&place);
     hung.signal("STOP");
     // The next owner has it for as long as it takes: its second attempt never comes.
     let mut next =
@@ -108,12 +112,7 @@ fn a_host_that_stays_takes_the_run_of_an_owner_that_hangs_by_itself() {
     let place = Place::new();
     // It waits for its next attempt, which is due while it hangs: nothing is being committed.
     let mut hung = Running::start(&mut place.run_of(&backing_off(1_000), "one", &[]));
-    until("the first attempt has failed", || {
-        place
-            .call(&["events", "one", "--json"])
-            .stdout
-            .contains(r#""step_ended""#)
-    });
+    until_the_first_attempt_has_failed(&place);
     hung.signal("STOP");
     let mut serve = Running::serve(&place, &["--hung-after", "2s"]);
     let silent = serve.until_said("owner_silent", |_| true);

@@ -117,11 +117,15 @@ impl FlowFigures {
     }
 
     fn observe(&self, attempt: &Attempt) {
-        let mut agents = lock(&self.agents);
-        let agent = agents.entry(attempt.agent.clone()).or_default();
-        agent
-            .recent
-            .observe(attempt.took_ms, attempt.waited_ms, attempt.failed);
+        let Attempt {
+            took_ms,
+            waited_ms,
+            failed,
+            ..
+        } = *attempt;
+        self.change(&attempt.agent, |agent| {
+            agent.recent.observe(took_ms, waited_ms, failed);
+        });
     }
 
     /// An agent's attempt waits for a slot from now on.

@@ -1,8 +1,6 @@
 //! What a run's steps share.
 
 use menagerie_orchestration::input::{Forked, Input};
-use menagerie_orchestration::replay::Replay;
-use menagerie_orchestration::run::Run;
 use menagerie_orchestration::shared::{MOST_BYTES, MOST_CHANGES, MOST_VALUE_BYTES};
 use serde_json::{Value, json};
 
@@ -18,21 +16,6 @@ fn racing() -> Story {
 fn value(story: &Story, key: &str) -> Option<(u32, Value)> {
     let found = story.run.shared(key)?;
     Some((found.version, found.value.value().clone()))
-}
-
-/// The journal folds to the same run, from its beginning and from a snapshot at every place, and is told
-/// again.
-fn check(story: &Story) {
-    let mut replay = Replay::new(story.flow.clone());
-    let mut fold = Run::new(story.flow.clone());
-    for event in &story.journal {
-        replay.take(event).unwrap();
-        fold.apply(event);
-        let bytes = fold.snapshot().unwrap();
-        assert_eq!(Run::restore(story.flow.clone(), &bytes).unwrap(), fold);
-    }
-    assert_eq!(fold, story.run);
-    assert_eq!(replay.finish().unwrap(), story.run);
 }
 
 #[test]
@@ -52,7 +35,7 @@ fn of_two_steps_that_race_one_wins_and_the_other_learns_of_it() {
     assert_eq!(story.advance(&[second]), ["one set claim to version 2"]);
     let absent = story.change("one", 2, ("other", Some(1)), json!(0));
     assert_eq!(story.advance(&[absent]), ["one found no other"]);
-    check(&story);
+    story.is_told_again();
 }
 
 #[test]
@@ -75,7 +58,7 @@ fn an_execution_after_a_crash_never_sets_twice() {
     story.next_timer();
     let attempt = story.change("one", 3, ("n", None), json!(1));
     assert_eq!(story.advance(&[attempt]), ["one found version 2 of n"]);
-    check(&story);
+    story.is_told_again();
 }
 
 #[test]
@@ -88,7 +71,7 @@ fn a_change_by_a_call_that_is_not_outstanding_is_none() {
     story.completes("one", json!({}));
     assert!(story.advance(&[late]).is_empty(), "a step that has ended");
     assert_eq!(value(&story, "n"), None);
-    check(&story);
+    story.is_told_again();
 }
 
 #[test]
@@ -98,7 +81,7 @@ fn a_change_stands_though_its_step_fails() {
     story.advance(&[set]);
     story.fails("one", "permanent");
     assert_eq!(value(&story, "n"), Some((1, json!(1))));
-    check(&story);
+    story.is_told_again();
 }
 
 #[test]
@@ -165,5 +148,5 @@ fn a_fork_keeps_what_is_shared_and_executes_what_was_under_way_afresh() {
     assert_eq!(value(&story, "n"), Some((1, json!(1))));
     let again = story.change("one", 0, ("n", None), json!(1));
     assert_eq!(story.advance(&[again]), ["one found version 1 of n"]);
-    check(&story);
+    story.is_told_again();
 }

@@ -15,6 +15,7 @@ use menagerie_orchestration::event::{
 use menagerie_orchestration::failure::Failure;
 use menagerie_orchestration::flow::Flow;
 use menagerie_orchestration::input::{Input, Start, Wish};
+use menagerie_orchestration::replay::Replay;
 use menagerie_orchestration::run::step::Step;
 use menagerie_orchestration::run::{Run, RunStatus};
 use menagerie_orchestration::shared::SharedChange;
@@ -198,6 +199,21 @@ impl Story {
             .iter()
             .map(|recorded| line(&recorded.event))
             .collect()
+    }
+
+    /// The journal folds to the same run, from its beginning and from a snapshot at every place, and is
+    /// told again.
+    pub(crate) fn is_told_again(&self) {
+        let mut replay = Replay::new(self.flow.clone());
+        let mut fold = Run::new(self.flow.clone());
+        for event in &self.journal {
+            replay.take(event).unwrap();
+            fold.apply(event);
+            let bytes = fold.snapshot().unwrap();
+            assert_eq!(Run::restore(self.flow.clone(), &bytes).unwrap(), fold);
+        }
+        assert_eq!(fold, self.run);
+        assert_eq!(replay.finish().unwrap(), self.run);
     }
 
     pub(crate) fn later(&mut self, milliseconds: i64) -> &mut Self {
