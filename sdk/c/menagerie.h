@@ -31,7 +31,14 @@ static inline bool answer(outcome_t *outcome, text_t json) {
 static inline bool fault(fault_t *failure, const char *code, const char *message) {
   memset(failure, 0, sizeof *failure);
   plugin_string_dup(&failure->code, code);
-  plugin_string_dup(&failure->message, message);
+  // The host takes no longer message. One that is cut ends where a character does.
+  const char *end = memchr(message, 0, 65536 + 1);
+  size_t len = end != NULL ? (size_t)(end - message) : 65536 + 1;
+  if (len > 65536) {
+    len = 65536;
+    while ((message[len] & 0xC0) == 0x80) len -= 1;
+  }
+  plugin_string_dup_n(&failure->message, message, len);
   return false;
 }
 
@@ -222,5 +229,6 @@ static inline bool json_text(text_t value, buffer_t *to) {
 }
 
 #include "kinds.h"
+#include "grants.h"
 
 #endif

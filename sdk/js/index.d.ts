@@ -1,4 +1,11 @@
 /** The words of menagerie plugins in JavaScript and TypeScript. `menagerie new` copies this beside your source. */
+// `console` writes to the log. Where other declarations have it (a browser's, Node's), these are added to theirs.
+interface Console {
+  trace(...parts: any[]): void; debug(...parts: any[]): void; info(...parts: any[]): void; log(...parts: any[]): void;
+  warn(...parts: any[]): void; error(...parts: any[]): void;
+}
+declare var console: Console;
+
 declare module "menagerie" {
   export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
   export type Extra = Record<string, unknown>;
@@ -145,6 +152,8 @@ declare module "menagerie/shared" {
   export class Conflict extends Error { found?: Versioned }
   export function get<Value = any>(key: string): Versioned<Value> | undefined;
   export function compareAndSet(key: string, expected: number | undefined, value: unknown): number;
+  /** Takes a value away that is of the expected version. */
+  export function remove(key: string, expected: number): void;
 }
 
 /** For strategies. */

@@ -152,6 +152,16 @@ const told = (make) => {
   }
 };
 
+/** The host takes no longer message, in bytes, of which a code unit of a string takes at most three. */
+const MESSAGE_UNITS = Math.floor((64 << 10) / 3);
+/** A message with its middle left out when it is too long for the host, which would refuse the whole fault. */
+const shortened = (message) => {
+  if (message.length <= MESSAGE_UNITS) return message;
+  const leftOut = ` … (of ${message.length} characters) … `;
+  const half = Math.floor((MESSAGE_UNITS - leftOut.length) / 2);
+  return message.slice(0, half).toWellFormed() + leftOut + message.slice(-half).toWellFormed();
+};
+
 /** Faults become the host's; whatever else is thrown is told in the log, and crashes. */
 const answered = (make) => {
   try {
@@ -160,7 +170,7 @@ const answered = (make) => {
     if (error instanceof Fault) {
       throw {
         code: error.code,
-        message: error.message,
+        message: shortened(error.message),
         retryAfterMs: error.retryAfterMs,
         details: error.details === undefined ? undefined : text(error.details, "the fault's details"),
         extra: extrasTo(error.extra),

@@ -37,3 +37,6 @@ export const get = (key) => asked(() => read(host.get(key)));
 
 /** Sets a value that is of the expected version, or not there when none is. Answers with its version from now on. */
 export const compareAndSet = (key, expected, value) => asked(() => host.compareAndSet(key, expected, JSON.stringify(value)));
+
+/** Takes a value away that is of the expected version. What is set under its key later goes on counting from there. */
+export const remove = (key, expected) => asked(() => host.delete(key, expected));

@@ -86,6 +86,7 @@ fn results(ended: &Ended) -> Vec<(String, bool)> {
 #[test]
 fn a_new_plugin_builds_and_passes_its_tests() {
     for (language, kind) in [
+        ("rust", "agent"),
         ("ts", "agent"),
         ("js", "strategy"),
         ("ts", "aggregator"),
@@ -97,6 +98,11 @@ fn a_new_plugin_builds_and_passes_its_tests() {
         ("c", "group-strategy"),
         ("c", "aggregator"),
         ("c", "arbiter"),
+        ("go", "agent"),
+        ("go", "strategy"),
+        ("go", "group-strategy"),
+        ("go", "aggregator"),
+        ("go", "arbiter"),
     ] {
         let place = Place::new();
         let new = ["new", kind, "mine", "--lang", language];
@@ -107,6 +113,68 @@ fn a_new_plugin_builds_and_passes_its_tests() {
         let results = results(&tested.expect(0));
         assert_eq!(results.len(), 3, "{language} {kind}: {results:?}");
         assert!(results.iter().all(|(_, passed)| *passed), "{results:?}");
+    }
+}
+
+/// Agents that quote their whole input back where it is not what they take.
+const QUOTING: [(&str, &str, &str); 5] = [
+    (
+        "rust",
+        "src/lib.rs",
+        "use menagerie::prelude::*;\n\n#[menagerie::agent]\nfn process(task: Task<Value>) -> Result<Outcome<u32>, Fault> {\n    match task.input.as_str() {\n        Some(\"yes\") => Ok(Outcome::new(1)),\n        _ => Err(Fault::invalid_input(format!(\"found {}, expected yes\", task.input))),\n    }\n}\n",
+    ),
+    (
+        "js",
+        "index.js",
+        "import { agent, Fault } from \"menagerie\";\nexport default agent(({ input }) => {\n  if (input === \"yes\") return 1;\n  throw Fault.invalidInput(`found ${JSON.stringify(input)}, expected yes`);\n});\n",
+    ),
+    (
+        "python",
+        "plugin.py",
+        "import menagerie\n\n\n@menagerie.agent\ndef process(task: menagerie.Task) -> int:\n    if task.input == \"yes\":\n        return 1\n    raise menagerie.Fault.invalid_input(f\"found {task.input!r}, expected yes\")\n",
+    ),
+    (
+        "go",
+        "plugin.go",
+        "package plugin\n\nimport (\n\t\"encoding/json\"\n\n\t\"menagerie\"\n)\n\nvar Plugin = menagerie.Agent(func(task menagerie.Task[json.RawMessage]) (int, error) {\n\tif string(task.Input) == `\"yes\"` {\n\t\treturn 1, nil\n\t}\n\treturn 0, menagerie.InvalidInput(\"found %s, expected yes\", task.Input)\n})\n",
+    ),
+    (
+        "c",
+        "plugin.c",
+        "#include \"menagerie.h\"\n\nAGENT(task, outcome, failure) {\n  buffer_t said = {0};\n  if (task->input.len == 5 && memcmp(task->input.ptr, \"\\\"yes\\\"\", 5) == 0) {\n    put(&said, \"1\");\n    return answer(outcome, text_of(&said));\n  }\n  put_bytes(&said, task->input.ptr, task->input.len);\n  put_bytes(&said, \"\", 1);\n  return fault(failure, \"invalid-input\", (const char *)said.ptr);\n}\n",
+    ),
+];
+
+const QUOTING_CASES: &str = r#"
+[[case]]
+name = "yes"
+input = "yes"
+output = 1
+
+[[case]]
+name = "no"
+input = "no"
+fault = "invalid-input"
+"#;
+
+#[test]
+fn a_fault_that_quotes_an_input_of_any_length_is_still_that_fault() {
+    // Beyond what a message may have, with a character at the edge in each encoding, and in the middle of it.
+    let long = "\u{e9}\u{1f600}x".repeat(20_000);
+    let longs = format!(
+        "\n[[case]]\nname = \"long\"\ninput = \"{long}\"\nfault = \"invalid-input\"\n\n[[case]]\nname = \"longer\"\ninput = \"x{long}\"\nfault = \"invalid-input\"\n"
+    );
+    for (language, file, source) in QUOTING {
+        let place = Place::new();
+        let new = ["new", "agent", "mine", "--lang", language];
+        with_tools(&place, &new).unwrap().expect(0);
+        place.write(&format!("mine/{file}"), source);
+        place.write("mine/tests/cases.toml", &format!("{QUOTING_CASES}{longs}"));
+        let Some(tested) = with_tools(&place, &["test", "mine", "--json"]) else {
+            continue;
+        };
+        let results = results(&tested.expect(0));
+        assert_eq!(results.len(), 5, "{language}: {results:?}");
     }
 }
 
@@ -129,7 +197,7 @@ fn mirror(place: &Place, language: &str) -> PathBuf {
 fn one_suite_holds_for_every_language() {
     let cases = std::fs::read_to_string(root().join("tests/languages/cases.toml")).unwrap();
     let count = cases.matches("[[case]]").count();
-    for language in ["c", "ts", "python"] {
+    for language in ["c", "ts", "python", "go"] {
         let place = Place::new();
         mirror(&place, language);
         let Some(tested) = with_tools(&place, &["test", language, "--json"]) else {
@@ -275,13 +343,13 @@ fn an_agents_requests_are_answered_by_its_cases_and_by_every_trouble_that_there_
 }
 
 /// Agents that count in what the run shares, and make and read artifacts.
-const SHARING: [(&str, &str, &str); 2] = [
+const SHARING: [(&str, &str, &str); 4] = [
     (
         "js",
         "index.js",
         r#"
 import { agent, Outcome } from "menagerie";
-import { Conflict, SharedProblem, compareAndSet, get } from "menagerie/shared";
+import { Conflict, SharedProblem, compareAndSet, get, remove } from "menagerie/shared";
 import * as artifacts from "menagerie/artifacts";
 
 function refusal(of, question) {
@@ -299,11 +367,15 @@ export default agent(() => {
   const version = compareAndSet("count", present?.version, count);
   const conflict = refusal(Conflict, () => compareAndSet("count", undefined, 0)).found;
   const invalid = refusal(SharedProblem, () => get("not a key")).code;
+  const mark = compareAndSet("mark", undefined, true);
+  const kept = refusal(Conflict, () => remove("mark", mark + 1)).found.version;
+  remove("mark", mark);
+  const gone = get("mark") === undefined;
   const note = artifacts.put("note.txt", "text/plain", `counted ${count}`);
   const { name, size } = artifacts.stat(note.id);
   const text = String.fromCharCode(...artifacts.get("artifact-1", 1, 4));
   const denied = refusal(artifacts.ArtifactProblem, () => artifacts.stat("artifact-9")).code;
-  return new Outcome({ count, version, conflict, invalid, name, size, text, denied }, { attachments: [note] });
+  return new Outcome({ count, version, conflict, invalid, kept, gone, name, size, text, denied }, { attachments: [note] });
 });
 "#,
     ),
@@ -330,6 +402,10 @@ def process(task: menagerie.Task) -> menagerie.Outcome:
     version = shared.compare_and_set("count", present.version if present else None, count)
     conflict = refusal(shared.Conflict, lambda: shared.compare_and_set("count", None, 0)).found
     invalid = refusal(shared.SharedProblem, lambda: shared.get("not a key")).code
+    mark = shared.compare_and_set("mark", None, True)
+    kept = refusal(shared.Conflict, lambda: shared.delete("mark", mark + 1)).found.version
+    shared.delete("mark", mark)
+    gone = shared.get("mark") is None
     note = artifacts.put("note.txt", "text/plain", f"counted {count}")
     info = artifacts.stat(note.id)
     text = artifacts.get("artifact-1", 1, 4).decode()
@@ -338,9 +414,158 @@ def process(task: menagerie.Task) -> menagerie.Outcome:
         {
             "count": count, "version": version, "invalid": invalid, "name": info.name, "size": info.size,
             "conflict": {"version": conflict.version, "value": conflict.value}, "text": text, "denied": denied,
+            "kept": kept, "gone": gone,
         },
         attachments=[note],
     )
+"#,
+    ),
+    (
+        "c",
+        "plugin.c",
+        r#"
+#include "menagerie.h"
+
+static void number(buffer_t *to, const char *name, uint64_t value) {
+  put(to, name);
+  put_number(to, value);
+}
+
+static void words(buffer_t *to, const char *name, text_t value) {
+  put(to, name);
+  put_string(to, value);
+}
+
+AGENT(task, outcome, failure) {
+  (void)task;
+  problem_t problem, invalid, denied;
+  shared_t shared, stale = {0};
+  if (!shared_get("count", &shared, &problem)) return fault_of(failure, "permanent", &problem);
+  uint64_t count = 0;
+  for (size_t at = 0; at < shared.json.len; at++) count = count * 10 + (shared.json.ptr[at] - '0');
+  buffer_t value = {0}, note = {0}, json = {0};
+  put_number(&value, ++count);
+  if (!shared_set("count", &shared, text_of(&value), &problem)) return fault_of(failure, "permanent", &problem);
+  if (shared_set("count", &stale, text_from("0"), &problem) || !IS(problem.code, "conflict"))
+    return fault(failure, "permanent", "it was not refused");
+  shared_t none;
+  if (shared_get("not a key", &none, &invalid)) return fault(failure, "permanent", "that is no key");
+  shared_t mark = {0};
+  if (!shared_set("mark", &mark, text_from("true"), &problem)) return fault_of(failure, "permanent", &problem);
+  shared_t kept = {.version = mark.version + 1};
+  if (shared_delete("mark", &kept, &problem) || !IS(problem.code, "conflict"))
+    return fault(failure, "permanent", "it was not refused");
+  if (!shared_delete("mark", &mark, &problem) || !shared_get("mark", &none, &problem))
+    return fault_of(failure, "permanent", &problem);
+
+  put(&note, "counted ");
+  put_number(&note, count);
+  artifact_t made;
+  artifact_info_t info;
+  text_t text;
+  if (!artifact_put("note.txt", "text/plain", text_of(&note), &made, &problem) || !artifact_stat(made.id, &info, &problem) ||
+      !artifact_get(text_from("artifact-1"), 1, 4, &text, &problem))
+    return fault_of(failure, "permanent", &problem);
+  artifact_info_t other;
+  if (artifact_stat(text_from("artifact-9"), &other, &denied)) return fault(failure, "permanent", "there is no such file");
+
+  number(&json, "{\"count\":", count);
+  number(&json, ",\"version\":", shared.version);
+  number(&json, ",\"conflict\":{\"version\":", stale.version);
+  put(&json, ",\"value\":");
+  put_bytes(&json, stale.json.ptr, stale.json.len);
+  words(&json, "},\"invalid\":", invalid.code);
+  words(&json, ",\"name\":", info.name);
+  number(&json, ",\"size\":", info.size);
+  words(&json, ",\"text\":", text);
+  words(&json, ",\"denied\":", denied.code);
+  number(&json, ",\"kept\":", kept.version);
+  put(&json, none.version == 0 ? ",\"gone\":true}" : ",\"gone\":false}");
+  return answer(outcome, text_of(&json)) && attach(outcome, &made);
+}
+"#,
+    ),
+    (
+        "go",
+        "plugin.go",
+        r#"
+package plugin
+
+import (
+	"errors"
+	"fmt"
+
+	"menagerie"
+	"menagerie/artifacts"
+	"menagerie/shared"
+)
+
+type object = map[string]any
+
+var Plugin = menagerie.Agent(process)
+
+func code(err error) string {
+	var problem *menagerie.Problem
+	if errors.As(err, &problem) {
+		return problem.Code
+	}
+	return fmt.Sprint(err)
+}
+
+func process(task menagerie.Task[object]) (menagerie.Outcome, error) {
+	var count int
+	present, err := shared.Get("count", &count)
+	if err != nil {
+		return menagerie.Outcome{}, err
+	}
+	count++
+	version, err := shared.CompareAndSet("count", present, count)
+	if err != nil {
+		return menagerie.Outcome{}, err
+	}
+	var conflict *shared.Conflict
+	if _, err := shared.CompareAndSet("count", 0, 0); !errors.As(err, &conflict) {
+		return menagerie.Outcome{}, fmt.Errorf("it was not refused: %v", err)
+	}
+	_, invalid := shared.Get("not a key", &count)
+	mark, err := shared.CompareAndSet("mark", 0, true)
+	if err != nil {
+		return menagerie.Outcome{}, err
+	}
+	var kept *shared.Conflict
+	if err := shared.Delete("mark", mark+1); !errors.As(err, &kept) {
+		return menagerie.Outcome{}, fmt.Errorf("it was not refused: %v", err)
+	}
+	if err := shared.Delete("mark", mark); err != nil {
+		return menagerie.Outcome{}, err
+	}
+	var marked bool
+	left, err := shared.Get("mark", &marked)
+	if err != nil {
+		return menagerie.Outcome{}, err
+	}
+	note, err := artifacts.Put("note.txt", "text/plain", fmt.Appendf(nil, "counted %d", count))
+	if err != nil {
+		return menagerie.Outcome{}, err
+	}
+	info, err := artifacts.Stat(note.ID)
+	if err != nil {
+		return menagerie.Outcome{}, err
+	}
+	text, err := artifacts.Get("artifact-1", 1, 4)
+	if err != nil {
+		return menagerie.Outcome{}, err
+	}
+	_, denied := artifacts.Stat("artifact-9")
+	return menagerie.Outcome{
+		Output: object{
+			"count": count, "version": version, "conflict": object{"version": conflict.Found, "value": conflict.Value},
+			"invalid": code(invalid), "name": info.Name, "size": info.Size, "text": string(text), "denied": code(denied),
+			"kept": kept.Found, "gone": left == 0,
+		},
+		Attachments: []menagerie.Attachment{note},
+	}, nil
+}
 "#,
     ),
 ];
@@ -351,11 +576,12 @@ name = "counts on from what is shared"
 input = {}
 shared = { count = 41 }
 artifacts = [{ name = "first", text = "abcdef" }]
-output = { count = 42, version = 2, conflict = { version = 2, value = 42 }, invalid = "invalid-key", name = "note.txt", size = 10, text = "bcde", denied = "denied" }
+output = { count = 42, version = 2, conflict = { version = 2, value = 42 }, invalid = "invalid-key", name = "note.txt", size = 10, text = "bcde", denied = "denied", kept = 1, gone = true }
+attached = [{ id = "artifact-2", media_type = "text/plain", digest = "sha256:7dce005aaa27406ae10d332a880f4fcc8e246165933d6c1fc5bf72e779d72507" }]
 "#;
 
 #[test]
-fn what_is_shared_and_made_is_the_same_in_javascript_and_python() {
+fn what_is_shared_and_made_is_the_same_in_every_language() {
     let place = Place::new();
     for (language, file, source) in SHARING {
         let new = [
@@ -395,4 +621,69 @@ fn a_project_in_javascript_may_choose_the_other_engine_and_passes_the_same_suite
     };
     let results = results(&tested.expect(0));
     assert!(results.len() > 20, "{results:?}");
+}
+
+/// Strategies that look at older history and at how the agents have fared.
+const LOOKING_BACK: [(&str, &str, &str); 3] = [
+    (
+        "js",
+        "index.js",
+        r#"
+import { end, route, strategy } from "menagerie";
+import { agents } from "menagerie/figures";
+import { before } from "menagerie/history";
+
+export default strategy((view) => (view.agents.length + agents().length + before(9, 1).length === 0 ? end() : route(view.agents[0].name)));
+"#,
+    ),
+    (
+        "python",
+        "plugin.py",
+        r#"
+import menagerie
+from menagerie import Decision, View
+from menagerie.figures import agents
+from menagerie.history import before
+
+
+@menagerie.strategy
+def decide(view: View) -> Decision:
+    return Decision.route(view.agents[0].name) if len(view.agents) + len(agents()) + len(before(9, 1)) else Decision.end()
+"#,
+    ),
+    (
+        "go",
+        "plugin.go",
+        r#"
+package plugin
+
+import (
+	"menagerie"
+	"menagerie/figures"
+	"menagerie/history"
+)
+
+var Plugin = menagerie.Strategy(func(view menagerie.View) (menagerie.Decision, error) {
+	if len(view.Agents)+len(figures.Agents())+len(history.Before(9, 1)) == 0 {
+		return menagerie.End(), nil
+	}
+	return menagerie.Route(view.Agents[0].Name), nil
+})
+"#,
+    ),
+];
+
+#[test]
+fn strategies_of_every_language_see_older_history_and_figures() {
+    let place = Place::new();
+    for (language, file, source) in LOOKING_BACK {
+        let new = ["new", "strategy", language, "--lang", language];
+        with_tools(&place, &new).unwrap().expect(0);
+        place.write(&format!("{language}/{file}"), source);
+        let Some(tested) = with_tools(&place, &["test", language, "--json"]) else {
+            continue;
+        };
+        let results = results(&tested.expect(0));
+        assert!(results.iter().all(|(_, passed)| *passed), "{results:?}");
+    }
 }

@@ -21,13 +21,16 @@ pub enum Language {
     Python,
     /// `menagerie.toml`.
     C,
+    /// `menagerie.toml`, beside a `go.mod`.
+    Go,
 }
 
 impl Language {
-    const ALL: [Language; 4] = [
+    const ALL: [Language; 5] = [
         Language::Rust,
         Language::JavaScript,
         Language::Python,
+        Language::Go,
         Language::C,
     ];
 
@@ -38,16 +41,17 @@ impl Language {
             Language::Rust => "Cargo.toml",
             Language::JavaScript => "package.json",
             Language::Python => "pyproject.toml",
-            Language::C => "menagerie.toml",
+            Language::C | Language::Go => "menagerie.toml",
         }
     }
 
     /// The language of a folder, by the file that it holds.
     #[must_use]
     pub fn of(dir: &Path) -> Option<Language> {
-        Language::ALL
-            .into_iter()
-            .find(|language| dir.join(language.marker()).is_file())
+        Language::ALL.into_iter().find(|language| {
+            let beside = *language != Language::Go || dir.join("go.mod").is_file();
+            beside && dir.join(language.marker()).is_file()
+        })
     }
 }
 
@@ -153,7 +157,7 @@ impl Project {
                     toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
                 (project.project, project.tool.menagerie)
             }
-            Language::C | Language::Rust => {
+            Language::C | Language::Go | Language::Rust => {
                 let plugin: PluginToml =
                     toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
                 (plugin.plugin, plugin.menagerie)

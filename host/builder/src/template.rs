@@ -18,6 +18,8 @@ pub enum Written {
     TypeScript,
     /// C.
     C,
+    /// Go.
+    Go,
 }
 
 /// What a new project is to be.
@@ -31,7 +33,7 @@ pub struct NewProject<'project> {
     pub written: Written,
     /// What it asks for, such as `http`.
     pub grants: &'project [String],
-    /// Where the SDK for Rust is; the others come with the builder.
+    /// Where the SDK for Rust is, and beside it that for Go; the others come with the builder.
     pub rust_sdk: Option<&'project Path>,
 }
 
@@ -67,6 +69,7 @@ type OfEveryKind = [(&'static str, &'static str); 5];
 const RUST: OfEveryKind = of_every_kind!("rust/template", "rs");
 const PYTHON: OfEveryKind = of_every_kind!("python/template", "py");
 const C: OfEveryKind = of_every_kind!("c/template", "c");
+const GO: OfEveryKind = of_every_kind!("go/template", "go");
 const TYPESCRIPT: OfEveryKind = of_every_kind!("js/template", "ts");
 const CASES: OfEveryKind = of_every_kind!("cases", "toml");
 
@@ -110,14 +113,13 @@ fn files(new: &NewProject<'_>) -> Result<Vec<(&'static str, String)>, String> {
         ),
     ];
     match new.written {
+        Written::Go => {
+            files.push(("menagerie.toml", menagerie_toml(name, kind, &grants)));
+            files.push(("go.mod", go_mod(name, new.rust_sdk)));
+            files.push(("plugin.go", source(&GO)));
+        }
         Written::C => {
-            files.push((
-                "menagerie.toml",
-                format!(
-                    "[plugin]\nname = \"{name}\"\nversion = \"0.1.0\"\ndescription = \"\"\n\n\
-                     [menagerie]\nkind = \"{kind}\"\nskills = []\ngrants = {grants}\n"
-                ),
-            ));
+            files.push(("menagerie.toml", menagerie_toml(name, kind, &grants)));
             files.push(("plugin.c", source(&C)));
         }
         Written::Rust => {
@@ -161,7 +163,7 @@ fn files(new: &NewProject<'_>) -> Result<Vec<(&'static str, String)>, String> {
 }
 
 const TSCONFIG: &str = "{\n  \"compilerOptions\": { \"target\": \"es2023\", \"module\": \"esnext\", \"moduleResolution\": \"bundler\", \"lib\": [\"es2023\"],\n    \
-                        \"allowJs\": true, \"noEmit\": true }\n}\n";
+                        \"allowJs\": true, \"noEmit\": true },\n  \"exclude\": [\"target\", \"node_modules\"]\n}\n";
 
 fn of_kind(sources: &OfEveryKind, kind: &str) -> String {
     let found = sources.iter().find(|(of, _)| *of == kind);
@@ -178,6 +180,25 @@ fn with_grants(source: String, kind: &str, list: &str, grants: &[String]) -> Str
         &format!("{attribute}]"),
         &format!("{attribute}(grants = {list})]"),
     )
+}
+
+fn menagerie_toml(name: &str, kind: &str, grants: &str) -> String {
+    format!(
+        "[plugin]\nname = \"{name}\"\nversion = \"0.1.0\"\ndescription = \"\"\n\n\
+         [menagerie]\nkind = \"{kind}\"\nskills = []\ngrants = {grants}\n"
+    )
+}
+
+/// The build finds the SDK by itself; editors and `go test` do by the last line, where it is there.
+fn go_mod(name: &str, rust_sdk: Option<&Path>) -> String {
+    let mut text = format!("module example.com/{name}\n\ngo 1.25\n");
+    let sdk = rust_sdk.and_then(Path::parent).map(|sdks| sdks.join("go"));
+    if let Some(sdk) = sdk {
+        text.push_str(&format!(
+            "\nrequire menagerie v0.0.0\n\nreplace menagerie => {sdk:?}\n"
+        ));
+    }
+    text
 }
 
 fn cargo_manifest(name: &str, sdk: &Path) -> String {
@@ -199,12 +220,13 @@ mod tests {
     use crate::encode::KINDS;
     use crate::project::{Language, Project};
 
-    const ALL: [Written; 5] = [
+    const ALL: [Written; 6] = [
         Written::Rust,
         Written::Python,
         Written::JavaScript,
         Written::TypeScript,
         Written::C,
+        Written::Go,
     ];
 
     #[test]

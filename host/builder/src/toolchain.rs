@@ -83,7 +83,9 @@ impl Tools<'_> {
         let folder = self.dir.join(name);
         let complete = folder.join(COMPLETE);
         let wanted = packages.join(" ");
-        let is_there = || fs::read_to_string(&complete).is_ok_and(|found| found == wanted);
+        // What was moved here is of no use: an environment of Python's holds its own path in every script.
+        let stamp = format!("{wanted}\n{}\n", folder.display());
+        let is_there = || fs::read_to_string(&complete).is_ok_and(|found| found == stamp);
         if is_there() {
             return Ok(folder);
         }
@@ -107,7 +109,7 @@ impl Tools<'_> {
         }
         fs::create_dir_all(&folder).map_err(BuildError::file(&folder))?;
         install(&folder)?;
-        fs::write(&complete, wanted).map_err(BuildError::file(&complete))?;
+        fs::write(&complete, stamp).map_err(BuildError::file(&complete))?;
         Ok(folder)
     }
 }

@@ -53,6 +53,19 @@ def extras_to(extra: Any) -> list[tuple[str, str]]:
     return [(name, text(value, f"extra.{name}")) for name, value in (extra or {}).items()]
 
 
+# The host takes no longer message, in bytes, of which a character takes at most four.
+MESSAGE_CHARACTERS = (64 << 10) // 4
+
+
+def shortened(message: str) -> str:
+    """A message with its middle left out when it is too long for the host, which would refuse the whole fault."""
+    if len(message) <= MESSAGE_CHARACTERS:
+        return message
+    left_out = f" … (of {len(message)} characters) … "
+    half = (MESSAGE_CHARACTERS - len(left_out)) // 2
+    return message[:half] + left_out + message[-half:]
+
+
 def answered(make: Callable[[], Any]) -> Any:
     """Faults become the host's; whatever else is raised is told in the log, and crashes."""
     if "random" in sys.modules:
@@ -62,7 +75,8 @@ def answered(make: Callable[[], Any]) -> Any:
         return make()
     except Fault as fault:
         details = optional_text(fault.details, "the fault's details")
-        raise Err(types.Fault(fault.code, fault.message, fault.retry_after_ms, details, extras_to(fault.extra))) from None
+        message = shortened(str(fault.message))
+        raise Err(types.Fault(fault.code, message, fault.retry_after_ms, details, extras_to(fault.extra))) from None
     except Exception:
         _host.log("error", traceback.format_exc().rstrip())
         raise

@@ -55,7 +55,23 @@ def compare_and_set(key: str, expected: Optional[int], value: Any) -> int:
     try:
         return shared.compare_and_set(key, expected, json.dumps(value))
     except Err as error:
-        refusal = error.value
-        if isinstance(refusal, shared.Refusal_Conflict):
-            raise Conflict(_read(refusal.value)) from None
-        raise SharedProblem(refusal.value.code, refusal.value.message) from None
+        raise _refused(error.value) from None
+
+
+def delete(key: str, expected: int) -> None:
+    """Takes a value away that is of the expected version. What is set under its key later goes on counting from there."""
+    from componentize_py_types import Err
+    from wit_world.imports import shared
+
+    try:
+        shared.delete(key, expected)
+    except Err as error:
+        raise _refused(error.value) from None
+
+
+def _refused(refusal: Any) -> Exception:
+    from wit_world.imports import shared
+
+    if isinstance(refusal, shared.Refusal_Conflict):
+        return Conflict(_read(refusal.value))
+    return SharedProblem(refusal.value.code, refusal.value.message)

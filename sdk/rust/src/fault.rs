@@ -2,8 +2,11 @@
 
 use std::fmt;
 
-use crate::json::{IntoJson, Json, JsonError};
+use crate::json::{IntoJson, Json, JsonError, shortened};
 use crate::wire;
+
+/// The host takes no message that is longer, in bytes.
+const MESSAGE_BYTES: usize = 64 << 10;
 
 /// What a plugin answers when it did not succeed: a code for the host, a message for a person.
 ///
@@ -13,7 +16,8 @@ use crate::wire;
 pub struct Fault {
     /// The token that decides what happens next; see the constructors.
     pub code: String,
-    /// What happened and, where there is one, the line in the input.
+    /// What happened and, where there is one, the line in the input. Beyond 64 KiB its middle is left out,
+    /// since the host would refuse the whole fault.
     pub message: String,
     /// For `transient`: the earliest next attempt, in milliseconds from now.
     pub retry_after_ms: Option<u32>,
@@ -100,7 +104,7 @@ impl From<Fault> for wire::Fault {
     fn from(fault: Fault) -> Self {
         Self {
             code: fault.code,
-            message: fault.message,
+            message: shortened(&fault.message, MESSAGE_BYTES),
             retry_after_ms: fault.retry_after_ms,
             details: fault.details.map(Json::into_text),
             extra: Vec::new(),

@@ -77,8 +77,11 @@ impl fmt::Display for JsonError {
         };
         write!(
             f,
-            "at {pointer} (line {}, column {}): {}",
-            self.line, self.column, self.message
+            "at {} (line {}, column {}): {}",
+            shortened(pointer, SHOWN_BYTES),
+            self.line,
+            self.column,
+            self.message
         )
     }
 }
@@ -131,6 +134,22 @@ impl IntoJson for Json {
     }
 }
 
+/// How much is shown of what was found in a document, in bytes.
+const SHOWN_BYTES: usize = 512;
+
+/// A text with its middle left out when it is longer than `most` bytes, which stay at most as many: its end says
+/// what was expected.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    if text.len() <= most {
+        return text.to_owned();
+    }
+    let left_out = format!(" … (of {} bytes) … ", text.len());
+    let room = most.saturating_sub(left_out.len());
+    let head = text.floor_char_boundary(room / 2);
+    let tail = text.ceil_char_boundary(text.len() - room / 2);
+    format!("{}{left_out}{}", &text[..head], &text[tail..])
+}
+
 pub(crate) fn read<T: DeserializeOwned>(text: &str) -> Result<T, JsonError> {
     serde_json::from_str(text).map_err(|error| locate(text, &error))
 }
@@ -141,7 +160,8 @@ fn locate(text: &str, error: &serde_json::Error) -> JsonError {
     let full = error.to_string();
     let suffix = format!(" at line {} column {}", error.line(), error.column());
     JsonError {
-        message: full.strip_suffix(&suffix).unwrap_or(&full).to_owned(),
+        // serde quotes what it found, however long that is.
+        message: shortened(full.strip_suffix(&suffix).unwrap_or(&full), SHOWN_BYTES),
         pointer: pointer_at(
             text.as_bytes(),
             offset_of(text, error.line(), error.column()),

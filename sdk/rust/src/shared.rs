@@ -23,7 +23,7 @@ use crate::host::port;
 use crate::json::{IntoJson, Json};
 use crate::wire;
 
-/// A value and how often it was set.
+/// A value and how often its key was changed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Versioned {
     /// 1 for the first value of a key.
@@ -50,7 +50,7 @@ pub enum Refusal {
     Problem(Problem),
 }
 
-/// A value as it is now; none when it was never set.
+/// A value as it is now; none when there is none.
 ///
 /// # Errors
 /// When the grant does not allow it, or the key is none.
@@ -75,10 +75,16 @@ pub fn compare_and_set(
             message: error.to_string(),
         })
     })?;
-    port::shared::compare_and_set(key, expected, &value).map_err(|refusal| match refusal {
-        wire::shared::Refusal::Conflict(found) => Refusal::Conflict(found.map(versioned)),
-        wire::shared::Refusal::Problem(refused) => Refusal::Problem(problem(refused)),
-    })
+    port::shared::compare_and_set(key, expected, &value).map_err(refusal)
+}
+
+/// Takes a value away that is of the version `expected`. What is set under its key later goes on counting
+/// from there, so that nobody takes it for what was there before.
+///
+/// # Errors
+/// When it is of another version, or the host refuses it.
+pub fn delete(key: &str, expected: u32) -> Result<(), Refusal> {
+    port::shared::delete(key, expected).map_err(refusal)
 }
 
 /// Sets what `change` makes of the present value, as often as somebody else was quicker. Answers with
@@ -111,6 +117,13 @@ fn versioned(found: wire::shared::Versioned) -> Versioned {
     Versioned {
         version: found.version,
         value: Json::from_text(found.value),
+    }
+}
+
+fn refusal(refusal: wire::shared::Refusal) -> Refusal {
+    match refusal {
+        wire::shared::Refusal::Conflict(found) => Refusal::Conflict(found.map(versioned)),
+        wire::shared::Refusal::Problem(refused) => Refusal::Problem(problem(refused)),
     }
 }
 

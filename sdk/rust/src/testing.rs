@@ -67,6 +67,8 @@ pub struct MockHost {
     pub artifacts: Vec<(ArtifactInfo, Vec<u8>)>,
     /// What the run's steps share: version and value by key. Any key may be read and changed.
     pub shared: BTreeMap<String, (u32, Json)>,
+    /// The versions under which shared values went.
+    pub shared_gone: BTreeMap<String, u32>,
     /// What servers answer, by address; anything else is `denied`.
     pub http: BTreeMap<String, Result<Response, Problem>>,
     /// Requests that were sent.
@@ -95,6 +97,7 @@ impl Default for MockHost {
             chunks: Vec::new(),
             artifacts: Vec::new(),
             shared: BTreeMap::new(),
+            shared_gone: BTreeMap::new(),
             http: BTreeMap::new(),
             requests: Vec::new(),
         }
@@ -407,10 +410,23 @@ pub(crate) mod port {
                 if present != expected {
                     return Err(wire::Refusal::Conflict(found.map(versioned)));
                 }
-                let version = present.unwrap_or(0) + 1;
+                let before = present.or_else(|| host.shared_gone.remove(key));
+                let version = before.unwrap_or(0) + 1;
                 let value = (version, Json::from_text(value));
                 host.shared.insert(key.to_owned(), value);
                 Ok(version)
+            })
+        }
+
+        pub(crate) fn delete(key: &str, expected: u32) -> Result<(), wire::Refusal> {
+            with(|host| {
+                let found = host.shared.get(key).cloned();
+                if found.as_ref().map(|(version, _)| *version) != Some(expected) {
+                    return Err(wire::Refusal::Conflict(found.map(versioned)));
+                }
+                host.shared.remove(key);
+                host.shared_gone.insert(key.to_owned(), expected + 1);
+                Ok(())
             })
         }
     }

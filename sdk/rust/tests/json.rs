@@ -109,6 +109,27 @@ fn a_scalar_of_a_wrong_type_is_named_too() {
 }
 
 #[test]
+fn what_was_found_is_quoted_in_part_when_it_is_long() {
+    let long = "é\"\n".repeat(100_000);
+    let mut bad = good();
+    bad["count"] = json!(long);
+    let error = error_of(&bad.to_string());
+    assert!(error.message.len() <= 512, "{}", error.message.len());
+    assert!(
+        error.message.starts_with("invalid type: string \"é"),
+        "{error}"
+    );
+    assert!(error.message.ends_with("expected u32"), "{error}");
+    // A name of any length is no reason for a sentence of that length either.
+    let mut bad = good();
+    bad["map"] = json!({ (long.clone()): 1 });
+    let error = error_of(&bad.to_string());
+    assert_eq!(error.pointer, format!("/map/{long}"));
+    assert!(error.to_string().len() <= 2 * 512 + 100);
+    assert!(error.to_string().contains("expected a string"), "{error}");
+}
+
+#[test]
 fn a_missing_member_is_told_at_the_object_that_misses_it() {
     let mut bad = good();
     bad["list"][1].as_object_mut().unwrap().remove("flags");

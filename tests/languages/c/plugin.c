@@ -63,8 +63,6 @@ static bool hints(outcome_t *outcome) {
   return value_of(outcome, text_of(&json));
 }
 
-static text_t text_from(const char *text) { return (text_t){(uint8_t *)text, strlen(text)}; }
-
 static bool context(outcome_t *outcome, fault_t *failure) {
   text_t before = text_from("before"), now = text_from("now"), never = text_from("never"), kept = text_from("{\"n\":2}");
   text_t was, is, nothing, refused;

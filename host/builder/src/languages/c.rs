@@ -17,9 +17,10 @@ use crate::world::{self, WORLD};
 
 const PACKAGES: [&str; 1] = ["ziglang==0.17.1"];
 
-const HEADERS: [(&str, &str); 2] = [
+const HEADERS: [(&str, &str); 3] = [
     ("menagerie.h", include_str!("../../../../sdk/c/menagerie.h")),
     ("kinds.h", include_str!("../../../../sdk/c/kinds.h")),
+    ("grants.h", include_str!("../../../../sdk/c/grants.h")),
 ];
 
 /// What an undefined function of the world means, by the macro that defines it.
@@ -114,11 +115,14 @@ fn write_bindings(
     Ok(Ok(()))
 }
 
-/// Says to the headers of the SDK what the project is, and what it exports beside.
+/// Says to the headers of the SDK what the project is, what it exports beside, and what it asks for.
 fn project_header(project: &Project) -> String {
     let settings = &project.settings;
     let names = std::iter::once(&settings.kind).chain(&settings.exports);
+    let grants = settings.grants.iter().map(|grant| format!("with-{grant}"));
     names
+        .cloned()
+        .chain(grants)
         .map(|name| {
             let name = name.replace('-', "_").to_uppercase();
             format!("#define MENAGERIE_{name} 1\n")

@@ -17,7 +17,7 @@ const PACKAGES: [&str; 2] = ["componentize-qjs@0.4.5", "esbuild@0.28.2"];
 /// For projects that say `"engine": "starlingmonkey"`: some 400 MB.
 const STARLINGMONKEY: [&str; 2] = ["@bytecodealliance/componentize-js@0.23.0", "esbuild@0.28.2"];
 
-const SDK: [(&str, &str); 6] = [
+const SDK: [(&str, &str); 7] = [
     ("index.js", include_str!("../../../../sdk/js/index.js")),
     ("http.js", include_str!("../../../../sdk/js/http.js")),
     (
@@ -26,6 +26,7 @@ const SDK: [(&str, &str); 6] = [
     ),
     ("shared.js", include_str!("../../../../sdk/js/shared.js")),
     ("history.js", include_str!("../../../../sdk/js/history.js")),
+    ("figures.js", include_str!("../../../../sdk/js/figures.js")),
     ("index.d.ts", include_str!("../../../../sdk/js/index.d.ts")),
 ];
 

@@ -2,6 +2,7 @@
 //! only one, the language's own tools, differs.
 
 mod c;
+mod go;
 mod javascript;
 mod python;
 
@@ -66,6 +67,7 @@ pub(crate) fn build(
         Language::JavaScript => javascript::component(&work, progress)?,
         Language::Python => python::component(&work, progress)?,
         Language::C => c::component(&work, progress)?,
+        Language::Go => go::component(&work, progress)?,
         Language::Rust => {
             return Err(BuildError::NoPlugin {
                 dir: dir.to_owned(),
@@ -119,6 +121,7 @@ fn source_digest(project: &Project, language: Language) -> Result<String, BuildE
         Language::JavaScript => javascript::parts(),
         Language::Python => python::parts(),
         Language::C => c::parts(),
+        Language::Go => go::parts(),
         Language::Rust => Vec::new(),
     };
     let more: Vec<&str> = contract.chain(parts).collect();

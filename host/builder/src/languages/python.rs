@@ -11,7 +11,7 @@ use crate::world::{self, WORLD};
 
 const PACKAGES: [&str; 1] = ["componentize-py==0.25.1"];
 
-const SDK: [(&str, &str); 7] = [
+const SDK: [(&str, &str); 8] = [
     (
         "__init__.py",
         include_str!("../../../../sdk/python/menagerie/__init__.py"),
@@ -39,6 +39,10 @@ const SDK: [(&str, &str); 7] = [
     (
         "history.py",
         include_str!("../../../../sdk/python/menagerie/history.py"),
+    ),
+    (
+        "figures.py",
+        include_str!("../../../../sdk/python/menagerie/figures.py"),
     ),
 ];
 

@@ -1,0 +1,3 @@
+module go.bytecodealliance.org/pkg/wit
+
+go 1.25
