@@ -262,7 +262,13 @@ fn a_read_only_folder_is_named_and_untouched() {
         .expect(0);
     // A copy of the program that everybody may run, beside a store that only its owner may write.
     let program = place.path("menagerie");
-    std::fs::copy(place.command().get_program(), &program).unwrap();
+    // By another process: a child that some other test starts meanwhile would inherit the open file, and
+    // what is open for writing is not run.
+    let copied = Command::new("cp")
+        .arg(place.command().get_program())
+        .arg(&program)
+        .status();
+    assert!(copied.unwrap().success());
     let mode = |path: &Path, mode| {
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     };

@@ -1,7 +1,7 @@
 //! Runs that were changed on their way into another store, every hash in order.
 //!
-//! Guests have no chance and no time of their own, so one that is not deterministic cannot be built.
-//! What would look like one is a record that does not belong to it.
+//! Guests have no chance and no time of their own, so one that is not deterministic cannot be built; one whose
+//! chance was changed is planted in `executor/tests/driving/chance.rs`. Here it is the record that was changed.
 
 use std::collections::BTreeMap;
 

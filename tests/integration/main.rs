@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+mod admission;
 mod artifacts;
 mod commands;
 mod crashes;
@@ -23,6 +24,9 @@ mod languages;
 mod migrations;
 mod mining;
 mod objects;
+mod oci;
+mod oci_faults;
+mod oci_real;
 mod optional_exports;
 #[path = "../support/outside.rs"]
 mod outside;
@@ -39,6 +43,7 @@ mod serve;
 mod serve_beside;
 mod serve_troubles;
 mod sharing;
+mod stopped;
 mod workspace;
 
 #[test]

@@ -3,8 +3,12 @@
 use crate::languages::with_tools;
 use crate::program::Place;
 
-/// A C agent that undoes what it did, and looks at its configuration.
-const CAREFUL: &str = r#"#include "menagerie.h"
+/// Agents that undo what they did, and look at their configuration: the project, its source and what it is.
+const CAREFUL: [(&str, &str, &str); 4] = [
+    (
+        "inc",
+        "plugin.c",
+        r#"#include "menagerie.h"
 
 AGENT(task, outcome, failure) {
   (void)failure;
@@ -21,7 +25,62 @@ CHECK(config, agents, problems) {
   (void)agents;
   if (json_member(*config, "least", &least) && least.ptr[0] == '"') problem(problems, "/least", "expected a number");
 }
-"#;
+"#,
+    ),
+    (
+        "injs",
+        "index.js",
+        r#"import { agent } from "menagerie";
+
+export default agent(({ config }) => config, {
+  compensate: () => {},
+  check: ({ least }) => (typeof least === "string" ? [{ pointer: "/least", message: "expected a number" }] : []),
+});
+"#,
+    ),
+    (
+        "inpy",
+        "plugin.py",
+        r#"import menagerie
+
+
+@menagerie.agent
+def process(task):
+    return task.config
+
+
+@menagerie.compensate
+def undo(task, outcome):
+    pass
+
+
+@menagerie.check
+def check(config, agents):
+    return [menagerie.Problem("expected a number", "/least")] if isinstance(config.get("least"), str) else []
+"#,
+    ),
+    (
+        "ingo",
+        "plugin.go",
+        r#"package plugin
+
+import "menagerie"
+
+type object = map[string]any
+
+var Plugin = menagerie.Agent(func(task menagerie.Task[object]) (object, error) { return object{}, nil })
+
+var Compensation = menagerie.Compensate(func(menagerie.Task[object], object) error { return nil })
+
+var ConfigCheck = menagerie.Check(func(config object, agents []string) []menagerie.ConfigProblem {
+	if _, wrong := config["least"].(string); wrong {
+		return []menagerie.ConfigProblem{{Pointer: "/least", Message: "expected a number"}}
+	}
+	return nil
+})
+"#,
+    ),
+];
 
 #[test]
 fn what_a_project_says_that_it_exports_is_written_and_what_is_written_is_exported() {
@@ -63,6 +122,12 @@ fn what_a_project_says_that_it_exports_is_written_and_what_is_written_is_exporte
             "inpy/pyproject.toml",
             "@menagerie.compensate",
         ),
+        (
+            "ingo",
+            "go",
+            "ingo/menagerie.toml",
+            "needs `var Compensation = menagerie.Compensate(…)`",
+        ),
     ] {
         let new = ["new", "agent", name, "--lang", language];
         with_tools(&place, &new).unwrap().expect(0);
@@ -77,20 +142,20 @@ fn what_a_project_says_that_it_exports_is_written_and_what_is_written_is_exporte
     place.write("injs/index.js", source);
     fails("injs", "it would never be called");
 
-    place.write("inc/plugin.c", CAREFUL);
-    let build = ["build", "inc", "--output", "plugins"];
-    with_tools(&place, &build).unwrap().expect(0);
-    let flow = |least: &str| {
-        let text = format!(
-            "name = \"careful\"\n[agents.inc]\nplugin = {{ file = \"plugins/inc.wasm\" }}\nconfig = {{ least = {least} }}\n[strategy]\nplugin = \"sequence\"\n"
-        );
-        place.write("flow.toml", &text).display().to_string()
-    };
-    place.run(["check", &flow("1")]).expect(0);
-    let refused = place.run(["check", &flow("\"one\"")]).expect(2);
-    assert!(
-        refused.stderr.contains("expected a number"),
-        "{}",
-        refused.stderr
-    );
+    exports("injs/package.json", true);
+    for (name, file, source) in CAREFUL {
+        place.write(&format!("{name}/{file}"), source);
+        let build = ["build", name, "--output", "plugins"];
+        with_tools(&place, &build).unwrap().expect(0);
+        let flow = |least: &str| {
+            let text = format!(
+                "name = \"careful\"\n[agents.{name}]\nplugin = {{ file = \"plugins/{name}.wasm\" }}\nconfig = {{ least = {least} }}\n[strategy]\nplugin = \"sequence\"\n"
+            );
+            place.write("flow.toml", &text).display().to_string()
+        };
+        place.run(["check", &flow("1")]).expect(0);
+        let refused = place.run(["check", &flow("\"one\"")]).expect(2);
+        let told = format!("flow.toml:4:20: agent:{name}: expected a number");
+        assert!(refused.stderr.contains(&told), "{name}: {}", refused.stderr);
+    }
 }

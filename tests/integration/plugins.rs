@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ed25519_dalek::{Signer as _, SigningKey};
-use menagerie_executor::{Candidate, Registry};
-use menagerie_sandbox::inspect;
+use menagerie_executor::{Candidate, Registry, Source};
+use menagerie_sandbox::{Trust, inspect};
 use serde_json::Value;
 
 use crate::program::{Ended, Place, ended};
 use crate::running::{Running, guests};
 
 /// A guest of the tests.
-fn guest(name: &str) -> Vec<u8> {
+pub(crate) fn guest(name: &str) -> Vec<u8> {
     std::fs::read(guests().join(format!("{name}.wasm"))).unwrap()
 }
 
@@ -42,7 +42,7 @@ fn file(place: &Place, name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 /// `plugins …` with whatever else, answered as JSON.
-fn plugins(place: &Place, arguments: &[&str]) -> Ended {
+pub(crate) fn plugins(place: &Place, arguments: &[&str]) -> Ended {
     let mut command = place.menagerie();
     ended(command.arg("plugins").args(arguments).arg("--json"))
 }
@@ -218,7 +218,7 @@ fn a_revoked_digest_is_refused_for_new_runs_and_old_ones() {
 }
 
 /// Bytes in base64.
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let group = |three: &[u8]| {
         let number = three
@@ -235,18 +235,18 @@ fn base64(bytes: &[u8]) -> String {
 }
 
 /// A key as minisign has them, made of one number.
-struct Key(SigningKey, [u8; 8]);
+pub(crate) struct Key(SigningKey, [u8; 8]);
 
 impl Key {
-    fn new(number: u8) -> Key {
+    pub(crate) fn new(number: u8) -> Key {
         Key(SigningKey::from_bytes(&[number; 32]), [number; 8])
     }
 
-    fn public(&self) -> String {
+    pub(crate) fn public(&self) -> String {
         base64(&[b"Ed", &self.1[..], self.0.verifying_key().as_bytes()].concat())
     }
 
-    fn sign(&self, bytes: &[u8]) -> String {
+    pub(crate) fn sign(&self, bytes: &[u8]) -> String {
         let signature = self.0.sign(bytes).to_bytes();
         let comment = "of the tests";
         let global = self.0.sign(&[&signature[..], comment.as_bytes()].concat());
@@ -311,6 +311,156 @@ fn signatures_are_asked_for_and_forged_ones_refused() {
 }
 
 #[test]
+fn a_policy_holds_for_what_was_added_under_another() {
+    let place = Place::new();
+    let ours = Key::new(7);
+    let policy = format!("signed-by {}", ours.public());
+    let by_key = ["--trust", &policy];
+    // The strategy is signed, so that it is about the agent.
+    let strategy = guest("echo-strategy");
+    let folder = place.path("plugins");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("echo-strategy.wasm"), &strategy).unwrap();
+    let signature = folder.join("echo-strategy.wasm.minisig");
+    std::fs::write(signature, ours.sign(&strategy)).unwrap();
+
+    let digest = added(&place, "1.0.0");
+    ended(&mut run(&place, FLOW, "under-any")).expect(0);
+    let killed = ended(run(&place, FLOW, "cut").env("MENAGERIE_CRASH_AT", "before-call@one:1"));
+    assert_eq!(killed.code, None, "{killed:?}");
+    let by_version = FLOW.replace("worker-of-ours", "worker-of-ours@1.0.0");
+    for flow in [FLOW, &by_version] {
+        let refused = ended(run(&place, flow, "stricter").args(by_key)).expect(2);
+        assert!(refused.stdout.contains("is not signed"), "{refused:?}");
+        assert!(refused.stdout.contains(&digest), "{refused:?}");
+    }
+    for version in [
+        "worker-of-ours=worker-of-ours@1.0.0".to_owned(),
+        format!("worker-of-ours={digest}"),
+    ] {
+        let mut migrate = place.menagerie();
+        migrate
+            .args(by_key)
+            .args(["runs", "migrate", "cut", &version]);
+        let refused = ended(&mut migrate).expect(2);
+        assert!(refused.stderr.contains("is not signed"), "{refused:?}");
+    }
+    // A run stays on what it began with, under whatever policy; to take that from it there is `plugins revoke`.
+    let mut resume = place.menagerie();
+    ended(resume.args(by_key).args(["resume", "cut"])).expect(0);
+
+    // Signed by another key it does no more.
+    let bytes = echo("1.0.0");
+    let path = file(&place, "again.wasm", &bytes);
+    let beside = place.path("again.wasm.minisig");
+    std::fs::write(&beside, Key::new(9).sign(&bytes)).unwrap();
+    add(&place, &path, &[]).expect(0);
+    let refused = ended(run(&place, FLOW, "other").args(by_key)).expect(2);
+    assert!(refused.stdout.contains("another key"), "{refused:?}");
+    // A signature that nobody asked for when it was added counts once somebody does.
+    std::fs::write(&beside, ours.sign(&bytes)).unwrap();
+    add(&place, &path, &[]).expect(0);
+    ended(run(&place, FLOW, "signed").args(by_key)).expect(0);
+}
+
+/// The same component with a section that nobody reads: other bytes.
+fn other_bytes(mut component: Vec<u8>) -> Vec<u8> {
+    component.extend([0, 2, 1, b'x']);
+    component
+}
+
+#[test]
+fn a_name_stays_with_its_kind_and_a_version_with_its_bytes() {
+    let place = Place::new();
+    let live = added(&place, "1.0.0");
+    let strategy = file(&place, "strategy.wasm", &guest("echo-strategy"));
+    let same = file(&place, "same.wasm", &other_bytes(echo("1.0.0")));
+    for (path, expected) in [
+        (
+            &strategy,
+            "a plugin of the kind agent, and this is one of the kind strategy",
+        ),
+        (&same, "`worker-of-ours@1.0.0` is sha256:"),
+    ] {
+        // It is no matter of leave.
+        for leave in [&[][..], &["--grant"]] {
+            let refused = add(&place, path, leave).expect(2).json().to_string();
+            assert!(refused.contains(expected), "{refused}");
+        }
+    }
+    ended(&mut run(&place, FLOW, "still")).expect(0);
+    assert_eq!(pinned(&place, "still"), live);
+    // Under a name of its own, and with a version of its own.
+    let path = strategy.display().to_string();
+    plugins(&place, &["add", &path, "--name", "strategist"]).expect(0);
+    added(&place, "1.1.0");
+    // The kind is remembered when nothing is live.
+    for version in ["1.0.0", "1.1.0"] {
+        let digest = menagerie_sandbox::digest_of(&echo(version));
+        plugins(&place, &["revoke", &digest, "--reason", "old"]).expect(0);
+    }
+    add(&place, &strategy, &[]).expect(2);
+}
+
+/// A file as long as that, of which nothing is on the disk; what reads all of it first has no memory for it.
+fn endless(place: &Place, name: &str) -> PathBuf {
+    let path = place.path(name);
+    let file = std::fs::File::create(&path).unwrap();
+    file.set_len(1 << 40).unwrap();
+    path
+}
+
+#[test]
+fn a_file_beyond_the_limit_is_refused_before_it_is_read_and_a_pipe_keeps_nobody_waiting() {
+    let place = Place::new();
+    let folder = place.path("incoming");
+    std::fs::create_dir(&folder).unwrap();
+    endless(&place, "endless.wasm");
+    endless(&place, "incoming/endless.wasm");
+    for pipe in ["pipe.wasm", "incoming/pipe.wasm"] {
+        let made = std::process::Command::new("mkfifo")
+            .arg(place.path(pipe))
+            .status();
+        assert!(made.unwrap().success());
+    }
+    for (name, why) in [
+        (
+            "endless.wasm",
+            "1099511627776 bytes, and a component has at most 67108864",
+        ),
+        ("pipe.wasm", "no regular file"),
+    ] {
+        let path = place.path(name).display().to_string();
+        let flow = FLOW.replace("\"worker-of-ours\"", &format!("{{ file = \"{name}\" }}"));
+        let mut inspect = place.menagerie();
+        let mut replay = place.menagerie();
+        for refused in [
+            add(&place, Path::new(&path), &[]),
+            ended(&mut run(&place, &flow, "a")),
+            ended(inspect.args(["inspect", &path])),
+            ended(replay.args(["replay", "a", "--with", &format!("one={path}")])),
+        ] {
+            let refused = refused.expect(2);
+            let said = format!("{}{}", refused.stdout, refused.stderr);
+            assert!(said.contains(why) && said.contains(name), "{said}");
+        }
+        let mut test = place.menagerie();
+        test.args(["test", ".", "--component", &path]);
+        let refused = ended(test.current_dir(place.path("."))).expect(2);
+        assert!(refused.stderr.contains(why), "{refused:?}");
+    }
+    // Nor do they keep a host that stays from what else comes.
+    let mut serve = Running::serve(&place, &["--watch", folder.to_str().unwrap()]);
+    for why in ["at most 67108864", "no regular file"] {
+        let refused = serve.until_said("plugin_refused", |_| true);
+        assert!(refused["error"].to_string().contains(why), "{refused}");
+    }
+    std::fs::write(folder.join("echo.wasm"), echo("1.0.0")).unwrap();
+    let added = serve.until_said("plugin_added", |_| true);
+    assert_eq!(added["name"], "echo");
+}
+
+#[test]
 fn a_gate_lets_a_version_through_that_holds_in_recorded_runs() {
     let place = Place::new();
     added(&place, "1.0.0");
@@ -318,6 +468,10 @@ fn a_gate_lets_a_version_through_that_holds_in_recorded_runs() {
     let gate = ["--gate", "output", "--runs", "2"];
     let refused = add(&place, &next, &gate).expect(2).json().to_string();
     assert!(refused.contains("no ended run"), "{refused}");
+    // A reason is one for a gate alone, and has to be one.
+    for wrong in [&["--accept", "because"][..], &["--gate", "--accept", ""]] {
+        add(&place, &next, wrong).expect(2);
+    }
     for id in ["a", "b", "c"] {
         ended(&mut run(&place, FLOW, id)).expect(0);
     }
@@ -343,8 +497,28 @@ fn a_gate_lets_a_version_through_that_holds_in_recorded_runs() {
         refused.contains("gate is shut") && refused.contains("does not hold in run"),
         "{refused}"
     );
+    // Without a level an agent is held to its outputs' shape: another name in it is another shape.
+    let refused = add(&place, &other, &["--gate"]).expect(2).json();
+    assert!(refused.to_string().contains("does not hold"), "{refused}");
     let listed = plugins(&place, &["ls"]).expect(0).json();
-    assert_eq!(listed["plugins"][0]["live"], told["digest"]);
+    let live = &listed["plugins"][0];
+    assert_eq!(live["live"], told["digest"]);
+    assert_eq!(live["versions"][1].get("accepted"), None, "{live}");
+
+    // Somebody has seen to it, and says why.
+    let accepted = ["--gate", "output", "--accept", "the new name is meant"];
+    let told = add(&place, &other, &accepted).expect(0).json();
+    let listed = plugins(&place, &["ls"]).expect(0).json();
+    let live = &listed["plugins"][0];
+    assert_eq!(live["live"], told["digest"]);
+    let accepted = &live["versions"][2]["accepted"];
+    assert_eq!(accepted["reason"], "the new name is meant");
+    let found = accepted["found"].as_str().unwrap();
+    assert!(found.contains("does not hold in run"), "{found}");
+    // Bytes that only say another version of themselves pass by default, and need no reason.
+    let next = file(&place, "next.wasm", &echo("1.2.0"));
+    let refused = add(&place, &next, &["--gate"]);
+    assert_eq!(refused.expect(0).json()["judged_runs"], 3);
 }
 
 #[test]
@@ -421,6 +595,9 @@ fn a_flow_that_asks_for_more_than_the_node_gives_is_refused_with_the_ceiling() {
         ),
         ("handles = 9", "max_handles = 8", 9, 8),
         ("host_calls = 9", "max_host_calls = 8", 9, 8),
+        ("http_calls = 9", "max_http_calls = 8", 9, 8),
+        ("shared_calls = 9", "max_shared_calls = 8", 9, 8),
+        ("artifact_calls = 9", "max_artifact_calls = 8", 9, 8),
         (
             "output = \"2 MiB\"",
             "max_output_mib = 1",
@@ -476,6 +653,10 @@ fn a_flow_that_asks_for_more_than_the_node_gives_is_refused_with_the_ceiling() {
     );
     for (setting, expected) in [
         ("max_memory_mib = 0", "from 1 to 4096"),
+        (
+            "max_stack_kib = 65537",
+            "a whole number of KiB from 1 to 65536",
+        ),
         ("max_busy = \"soon\"", "expected a duration"),
         ("max_handles = \"all\"", "expected a whole number from 1"),
     ] {
@@ -496,6 +677,7 @@ fn whoever_reads_the_registry_sees_it_before_a_swap_or_after_it() {
     let place = Place::new();
     let registry = Registry::of_store(&place.path("store"));
     let versions = ["1.0.0", "1.1.0"].map(echo);
+    let source = Source::File("echo.wasm".to_owned());
     let swap = |bytes: &[u8]| {
         let inspection = inspect(bytes).unwrap();
         let candidate = Candidate {
@@ -503,6 +685,9 @@ fn whoever_reads_the_registry_sees_it_before_a_swap_or_after_it() {
             bytes,
             inspection: &inspection,
             signer: None,
+            source: &source,
+            signature: None,
+            accepted: None,
             granted: false,
             at_ms: 0,
         };
@@ -516,7 +701,10 @@ fn whoever_reads_the_registry_sees_it_before_a_swap_or_after_it() {
                 scope.spawn(|| {
                     let mut seen = [0_u32; 2];
                     while !over.load(Ordering::Acquire) || seen == [0, 0] {
-                        let bytes = registry.find("echo").unwrap().expect("always one");
+                        let bytes = registry
+                            .find("echo", &Trust::default())
+                            .unwrap()
+                            .expect("always one");
                         let which = versions.iter().position(|known| **known == *bytes);
                         seen[which.expect("one of the two, whole")] += 1;
                     }
@@ -575,4 +763,23 @@ fn a_backup_holds_the_registry_and_a_restored_store_has_it() {
     let lacking = there(&["backup", &file, "--replace", "--json"]).expect(2);
     assert!(lacking.stdout.contains(digits), "{lacking:?}");
     there(&["restore", &file, "--check", "--json"]).expect(0);
+}
+
+/// Here it is the test that has the lock, as a host would that was stopped while it adds a version.
+#[test]
+fn a_registry_that_another_process_keeps_locked_is_given_up_after_a_while_and_the_process_named() {
+    let place = Place::new();
+    add_as(&place, "echo", &echo("1.0.0"));
+    let live = plugins(&place, &["ls"]).expect(0).stdout;
+    let lock = std::fs::File::open(place.path("store/registry/lock")).unwrap();
+    lock.lock().unwrap();
+    let newer = file(&place, "newer.wasm", &echo("2.0.0"))
+        .display()
+        .to_string();
+    let refused = plugins(&place, &["add", &newer, "--name", "echo"]).expect(2);
+    let named = format!("was busy for 10s; process {} ", std::process::id());
+    assert!(refused.stdout.contains(&named), "{}", refused.stdout);
+    assert_eq!(plugins(&place, &["ls"]).expect(0).stdout, live);
+    lock.unlock().unwrap();
+    plugins(&place, &["add", &newer, "--name", "echo"]).expect(0);
 }

@@ -195,3 +195,39 @@ fn a_grant_that_is_taken_from_a_run_that_nobody_drives_is_gone_when_it_goes_on()
     );
     place.run(["replay", "shared"]).expect(0);
 }
+
+#[test]
+fn a_grant_that_is_given_back_is_there_when_the_run_goes_on() {
+    let place = Place::new();
+    let flow = flow(&place, &["one"], 2);
+    let killed = begun(&place, &flow, Some("after-record:1"));
+    assert_eq!(killed.code, None, "{}", killed.stderr);
+    let grant = |arguments: &[&str]| {
+        let arguments = [&["grant", "shared"], arguments].concat();
+        place.run(arguments)
+    };
+    let refused = grant(&["one", "shared"]).expect(2).stderr;
+    assert!(
+        refused.contains("was not taken from agent:one"),
+        "{refused}"
+    );
+    place.run(["revoke", "shared", "one", "shared"]).expect(0);
+    // It gives what the flow file gave, and nothing else.
+    let refused = grant(&["one", "http"]).expect(2).stderr;
+    assert!(refused.contains("it has shared"), "{refused}");
+    let told = grant(&["one", "shared", "--json"]).expect(0).json();
+    assert_eq!(
+        told,
+        serde_json::json!({"run": "shared", "role": "agent:one", "granted": "shared"})
+    );
+    place.run(["resume", "shared", "--json"]).expect(0);
+    let events = events(&place, "shared");
+    assert!(!changes(&events).0.is_empty(), "it could set its values");
+    let told: Vec<&str> = events
+        .iter()
+        .filter_map(|event| event["type"].as_str())
+        .collect();
+    let at = |wanted: &str| told.iter().position(|found| *found == wanted).unwrap();
+    assert!(at("grant_revoked") < at("grant_returned"), "{told:?}");
+    place.run(["replay", "shared"]).expect(0);
+}

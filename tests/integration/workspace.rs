@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Our crates and which of ours each may use, as in `host/ARCHITECTURE.md`. A crate that is not here
 /// fails the test: decide first where it belongs.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     (
         "menagerie",
         &[
@@ -18,6 +18,7 @@ const MAY_USE: [(&str, &[&str]); 10] = [
             "menagerie-journal",
             "menagerie-licensing",
             "menagerie-mining",
+            "menagerie-oci",
             "menagerie-orchestration",
             "menagerie-sandbox",
         ],
@@ -33,6 +34,8 @@ const MAY_USE: [(&str, &[&str]); 10] = [
         ],
     ),
     ("menagerie-mining", &["menagerie-orchestration"]),
+    // Its way out is that of guests.
+    ("menagerie-oci", &["menagerie-sandbox"]),
     ("menagerie-builder", &[]),
     ("menagerie-journal", &[]),
     ("menagerie-licensing", &[]),
@@ -109,6 +112,26 @@ const UNSAFE: [(&str, usize); 2] = [
     // Tests alone: a SQLite VFS is a table of C functions.
     ("tests/power/src/shim.rs", 30),
 ];
+
+/// Heavy crates, beside those of `deny.toml`, of which a tree has one version.
+const HEAVY: [&str; 9] = [
+    "clap_builder",
+    "cranelift-frontend",
+    "hyper",
+    "jsonschema",
+    "libsqlite3-sys",
+    "quick-xml",
+    "ring",
+    "rustls",
+    "tracing-subscriber",
+];
+
+/// Heavy crates of which a tree may have several versions, each with its reason.
+const TWICE: [(&str, usize, &str); 1] = [(
+    "syn",
+    2,
+    "derives move to its third version one by one; it is in no program",
+)];
 
 /// Workspaces of their own beside the host's.
 const OTHER_WORKSPACES: [&str; 3] = ["plugins", "sdk/rust", "tests/rust-guests"];
@@ -338,6 +361,63 @@ fn every_crate_says_edition_licence_and_lints_alike() {
         }
     }
     assert_none(&problems);
+}
+
+/// The heavy crates of which `deny.toml` admits one version.
+fn denied_twice() -> BTreeSet<String> {
+    let deny = read_toml(&root().join("deny.toml"));
+    let listed = deny["bans"]["deny"].as_array().expect("a list").iter();
+    let once = listed.filter(|entry| entry.get("deny-multiple-versions") == Some(&true.into()));
+    let names = once.filter_map(|entry| entry["crate"].as_str());
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn no_heavy_crate_is_in_a_tree_twice_without_a_reason() {
+    let mut heavy = denied_twice();
+    assert!(
+        heavy.contains("wasmtime") && heavy.contains("tokio"),
+        "{heavy:?}"
+    );
+    heavy.extend(HEAVY.map(str::to_owned));
+    let twice: BTreeMap<&str, usize> = TWICE
+        .iter()
+        .map(|(name, count, _)| (*name, *count))
+        .collect();
+    let mut problems = BTreeSet::new();
+    let (mut seen, mut used_twice) = (BTreeSet::new(), BTreeSet::new());
+    for workspace in std::iter::once(".").chain(OTHER_WORKSPACES) {
+        let metadata = metadata(workspace);
+        let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for package in list(&metadata, "packages") {
+            let of = versions.entry(text(package, "name")).or_default();
+            of.insert(text(package, "version"));
+        }
+        for (name, versions) in &versions {
+            let reasoned = twice.get(name).copied();
+            if !heavy.contains(*name) && reasoned.is_none() {
+                continue;
+            }
+            seen.insert((*name).to_owned());
+            if versions.len() > 1 && reasoned.is_some() {
+                used_twice.insert((*name).to_owned());
+            }
+            if versions.len() > reasoned.unwrap_or(1) {
+                problems.insert(format!("{workspace}: {name} is there as {versions:?}"));
+            }
+        }
+    }
+    for name in heavy.difference(&seen) {
+        problems.insert(format!("{name} is in no tree: the list looks for nothing"));
+    }
+    for (name, _, reason) in TWICE {
+        if !used_twice.contains(name) {
+            problems.insert(format!(
+                "{name} is there once, so that this is no reason: {reason}"
+            ));
+        }
+    }
+    assert_none(&problems.into_iter().collect::<Vec<_>>());
 }
 
 #[test]

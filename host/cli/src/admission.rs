@@ -1,17 +1,18 @@
 //! The way of a component into the registry: signature, checks, compiler, conformance, gate, swap. What
 //! fails anywhere on it never goes live.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use menagerie_executor::{
-    Candidate, Host, Registry, Replacement, ReplayError, Version, replay_versions,
+    Accepted, Candidate, Host, Registry, Replacement, ReplayError, Source, Version, replay_versions,
 };
 use menagerie_journal::{Page, RunFilter};
 use menagerie_orchestration::replay::Level;
 use menagerie_sandbox::{
-    Catalogue, Ended, Grants, Inspection, Limits, Plugin, Reply, Request, inspect,
+    Catalogue, Ended, Grants, Inspection, Limits, Plugin, Reply, Request, inspect, read_component,
 };
 
 use crate::failure::{Failure, chain};
@@ -21,6 +22,9 @@ use crate::terminal::text::safe_line;
 
 /// Runs that are looked at once.
 const PAGE: usize = 100;
+
+/// More than any signature has: what is cut off here is read as none.
+const SIGNATURE_BYTES: u64 = 64 << 10;
 
 /// Where plugins are admitted to.
 pub(crate) struct Admission<'host> {
@@ -32,21 +36,67 @@ pub(crate) struct Admission<'host> {
 
 /// What is to be admitted.
 pub(crate) struct Named {
-    pub(crate) file: PathBuf,
+    pub(crate) offer: Offer,
     /// Else its manifest's.
     pub(crate) name: Option<String>,
-    /// Else the file's with `.minisig` behind it, if that is there.
-    pub(crate) signature: Option<PathBuf>,
     /// Whether it may ask for more than its predecessor.
     pub(crate) granted: bool,
 }
 
+/// A component, wherever it comes from. Nothing of it was looked at yet.
+pub(crate) struct Offer {
+    pub(crate) source: Source,
+    pub(crate) bytes: Arc<[u8]>,
+    /// As minisign writes it.
+    pub(crate) signature: Option<String>,
+}
+
+impl Offer {
+    /// Reads a file; its signature is the one that is named, or the file's name with `.minisig` behind
+    /// it, if that is there.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    pub(crate) fn of_file(path: &Path, signature: Option<&Path>) -> Result<Offer, Failure> {
+        let shown = path.display().to_string();
+        let refused = |problem: String| Failure::usage(format!("{shown}: {problem}"));
+        let bytes = read_component(path).map_err(|error| refused(error.to_string()))?;
+        Ok(Offer {
+            bytes: bytes.into(),
+            signature: signature_of(path, signature).map_err(refused)?,
+            source: Source::File(shown),
+        })
+    }
+}
+
 /// Recorded runs in whose surroundings the plugin has to hold.
-#[derive(Clone, Copy)]
 pub(crate) struct Gate {
-    pub(crate) level: Level,
+    /// That of the plugin's kind when left out.
+    pub(crate) level: Option<Level>,
     /// How many that used the plugin, the newest first.
     pub(crate) runs: usize,
+    /// Why it is to go live even if the gate is shut.
+    pub(crate) accept: Option<String>,
+}
+
+/// What a gate said.
+#[derive(Default)]
+struct Judged {
+    runs: usize,
+    accepted: Option<Accepted>,
+}
+
+impl Gate {
+    /// A gate is shut for what it found; somebody may have seen to that beforehand.
+    fn shut(self, runs: usize, found: String) -> Result<Judged, String> {
+        let Some(reason) = self.accept else {
+            return Err(format!(
+                "the gate is shut: {found}; `--accept REASON` lets it through"
+            ));
+        };
+        let accepted = Some(Accepted { reason, found });
+        Ok(Judged { runs, accepted })
+    }
 }
 
 /// What went live.
@@ -67,38 +117,41 @@ impl Admission<'_> {
         named: &Named,
         gate: Option<Gate>,
     ) -> Result<Admitted, Failure> {
-        let shown = named.file.display().to_string();
-        let refused = |problem: String| Failure::usage(format!("{shown}: {problem}"));
-        let bytes: Arc<[u8]> = std::fs::read(&named.file)
-            .map_err(|error| refused(format!("cannot be read: {error}")))?
-            .into();
-        let signature = signature_of(&named.file, named.signature.as_deref()).map_err(refused)?;
+        let Offer {
+            source,
+            bytes,
+            signature,
+        } = &named.offer;
+        let refused = |problem: String| Failure::usage(format!("{source}: {problem}"));
         let trust = self.settings.trust()?;
-        let signer = trust.check(&bytes, signature.as_deref());
+        let signer = trust.check(bytes, signature.as_deref());
         let signer = signer.map_err(|error| refused(error.to_string()))?;
-        let (plugin, inspection) = self.compiled(&bytes).await.map_err(refused)?;
+        let (plugin, inspection) = self.compiled(bytes).await.map_err(refused)?;
         self.conforms(&plugin).await.map_err(refused)?;
         let judged = match gate {
-            None => 0,
+            None => Judged::default(),
             Some(gate) => {
                 let name = &inspection.manifest.name;
-                self.gate(name, &bytes, gate).await.map_err(refused)?
+                self.gate(name, bytes, gate).await.map_err(refused)?
             }
         };
         let name = named.name.as_deref().unwrap_or(&inspection.manifest.name);
         let candidate = Candidate {
             name,
-            bytes: &bytes,
+            bytes,
             inspection: &inspection,
             signer: signer.as_deref(),
+            source,
+            signature: signature.as_deref(),
             granted: named.granted,
+            accepted: judged.accepted.as_ref(),
             at_ms: now_ms(),
         };
         let version = self.registry.add(&candidate);
         Ok(Admitted {
             name: name.to_owned(),
             version: version.map_err(|error| refused(error.to_string()))?,
-            judged,
+            judged: judged.runs,
         })
     }
 
@@ -152,7 +205,7 @@ impl Admission<'_> {
     }
 
     /// Makes the calls of the newest ended runs that used the plugin again, with this version of it.
-    async fn gate(&self, name: &str, bytes: &Arc<[u8]>, gate: Gate) -> Result<usize, String> {
+    async fn gate(&self, name: &str, bytes: &Arc<[u8]>, gate: Gate) -> Result<Judged, String> {
         let journal = self.host.journal();
         let (mut judged, mut after) = (0, None);
         loop {
@@ -164,19 +217,25 @@ impl Admission<'_> {
                     name: name.to_owned(),
                     bytes: Arc::clone(bytes),
                 }];
-                let level = Some(gate.level);
-                let told =
-                    replay_versions(journal, self.catalogue, &row.key, &with, level, &|_, _| {});
+                let told = replay_versions(
+                    journal,
+                    self.catalogue,
+                    &row.key,
+                    &with,
+                    gate.level,
+                    &|_, _| {},
+                );
                 match told.await {
                     // A run that does not use it.
                     Err(ReplayError::UnknownName { .. }) => continue,
                     Ok(versions) if versions.holds() => judged += 1,
                     Ok(_) => {
                         let run = safe_line(&row.key.to_string());
-                        return Err(format!(
-                            "the gate is shut: the plugin does not hold in run {run}; `menagerie replay {run} --with {}=FILE` shows how it differs",
+                        let found = format!(
+                            "the plugin does not hold in run {run}; `menagerie replay {run} --with {}=FILE` shows how it differs",
                             safe_line(name)
-                        ));
+                        );
+                        return gate.shut(judged, found);
                     }
                     Err(error) => {
                         return Err(format!(
@@ -187,7 +246,10 @@ impl Admission<'_> {
                     }
                 }
                 if judged == gate.runs {
-                    return Ok(judged);
+                    return Ok(Judged {
+                        runs: judged,
+                        accepted: None,
+                    });
                 }
             }
             after = found.next;
@@ -196,11 +258,14 @@ impl Admission<'_> {
             }
         }
         match judged {
-            0 => Err(format!(
-                "the gate is shut: no ended run of the store uses `{}`; add it without --gate",
-                safe_line(name)
-            )),
-            judged => Ok(judged),
+            0 => gate.shut(
+                0,
+                format!("no ended run of the store uses `{}`", safe_line(name)),
+            ),
+            runs => Ok(Judged {
+                runs,
+                accepted: None,
+            }),
         }
     }
 }
@@ -216,10 +281,16 @@ pub(crate) fn signature_of(file: &Path, named: Option<&Path>) -> Result<Option<S
         PathBuf::from(name)
     };
     let path = named.map_or_else(beside, Path::to_owned);
-    match std::fs::read_to_string(&path) {
+    let read = || {
+        let mut text = String::new();
+        let file = std::fs::File::open(&path)?;
+        file.take(SIGNATURE_BYTES).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    match read() {
         Ok(text) => Ok(Some(text)),
         Err(error) if named.is_none() && error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(format!(
+        Err::<_, std::io::Error>(error) => Err(format!(
             "the signature {} cannot be read: {error}",
             path.display()
         )),

@@ -97,7 +97,9 @@ pub(crate) enum Command {
     /// Answer a step that waits for a decision, and go on
     Answer(AnswerArguments),
     /// Take a granted capability from a use of a plugin, from its next host call in the run on
-    Revoke(RevokeArguments),
+    Revoke(GrantArguments),
+    /// Give back a capability that `revoke` took, from the next host call in the run on
+    Grant(GrantArguments),
     /// List the artifacts of a run, or write one into a file
     Artifact(ArtifactArguments),
     /// List the runs of the store, or let one go on with another version of a plugin
@@ -152,7 +154,7 @@ impl Command {
             Self::Unpause(unpause) => unpause.json,
             Self::Cancel(cancel) => cancel.json,
             Self::Answer(answer) => answer.json,
-            Self::Revoke(revoke) => revoke.json,
+            Self::Revoke(grant) | Self::Grant(grant) => grant.json,
             Self::Artifact(artifact) => artifact.json,
             Self::Runs(runs) => match &runs.command {
                 Some(RunsArgument::Migrate(migrate)) => migrate.json,
@@ -278,7 +280,7 @@ pub(crate) struct CheckpointArguments {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct RevokeArguments {
+pub(crate) struct GrantArguments {
     /// The run's id, or `last`
     pub(crate) run: String,
     /// An agent of the flow; or `strategy`, or `aggregator:NAME`
@@ -572,6 +574,8 @@ pub(crate) enum NewLanguage {
     Ts,
     /// C
     C,
+    /// Go
+    Go,
 }
 
 impl NewLanguage {
@@ -583,6 +587,7 @@ impl NewLanguage {
             Self::Js => Written::JavaScript,
             Self::Ts => Written::TypeScript,
             Self::C => Written::C,
+            Self::Go => Written::Go,
         }
     }
 }

@@ -29,6 +29,11 @@ use crate::arguments::{Arguments, Command};
 use crate::failure::{Failure, WRONG_USE};
 use crate::settings::Settings;
 
+/// A step of a run asks for little memory often, and gives back in one thread what another has asked for:
+/// a profile of runs without a disk had about a fifth of its samples in the system's allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // Before anything else: as a child that compiles, this program is nothing but that.
     if let Some(code) = menagerie_sandbox::jail::serve_if_child() {
@@ -69,7 +74,8 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
     let settings = Settings::gather(&arguments.settings)?;
     match arguments.command {
         Command::Demo(demo) => commands::demo::demo(&settings, demo).await,
-        Command::Run(run) => commands::run::run(&settings, run).await,
+        // Boxed, since it is the largest by far, and every command would take its room on the stack.
+        Command::Run(run) => Box::pin(commands::run::run(&settings, run)).await,
         Command::Resume(resume) => commands::resume::resume(&settings, resume).await,
         Command::Serve(serve) => commands::serve::serve(&settings, serve).await,
         Command::Pause(pause) => commands::steer::pause(&settings, pause).await,
@@ -84,6 +90,7 @@ async fn dispatch(arguments: Arguments) -> Result<ExitCode, Failure> {
         Command::Cancel(cancel) => commands::steer::cancel(&settings, cancel).await,
         Command::Answer(answer) => commands::steer::answer(&settings, answer).await,
         Command::Revoke(revoke) => commands::steer::revoke(&settings, revoke).await,
+        Command::Grant(grant) => commands::steer::grant(&settings, grant).await,
         Command::Artifact(artifact) => commands::artifact::artifact(&settings, artifact).await,
         Command::Runs(runs) => commands::runs::runs(&settings, runs).await,
         Command::Show(show) => commands::show::show(&settings, show).await,

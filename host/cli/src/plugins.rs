@@ -59,7 +59,7 @@ impl Folders {
     /// Whether a plugin of that name is in the registry or one of the folders.
     pub(crate) fn has(&self, name: &str) -> bool {
         // A registry that cannot be read has an error to tell when the plugin is looked for.
-        !matches!(self.registry.find(name), Ok(None)) || self.path_of(name).is_some()
+        !matches!(self.registry.find(name, &self.trust), Ok(None)) || self.path_of(name).is_some()
     }
 
     fn path_of(&self, name: &str) -> Option<PathBuf> {
@@ -75,10 +75,9 @@ impl PluginFinder for Folders {
     fn find(&self, source: &PluginSource) -> Result<Arc<[u8]>, String> {
         let path = match source {
             PluginSource::Named(name) => {
-                // It was checked when it was added.
                 if let Some(bytes) = self
                     .registry
-                    .find(name)
+                    .find(name, &self.trust)
                     .map_err(|error| error.to_string())?
                 {
                     return Ok(bytes);
@@ -86,9 +85,19 @@ impl PluginFinder for Folders {
                 self.path_of(name).ok_or_else(|| self.nowhere(name))?
             }
             PluginSource::File(file) => self.flow.join(file),
+            // Added by somebody who looked at what it asks for; whether it is trusted is asked again. A flow file makes this
+            // host speak to nobody.
+            PluginSource::Oci(reference) => {
+                let (_, manifest) = reference.rsplit_once('@').unwrap_or_default();
+                let found = self.registry.find_manifest(manifest, &self.trust);
+                let found = found.map_err(|error| error.to_string())?;
+                return found.ok_or_else(|| {
+                    format!("`{reference}` was not added here; `menagerie plugins add {reference}` does it")
+                });
+            }
         };
-        let bytes = std::fs::read(&path)
-            .map_err(|error| format!("the component {} cannot be read: {error}", path.display()))?;
+        let bytes = menagerie_sandbox::read_component(&path)
+            .map_err(|error| format!("the component {}: {error}", path.display()))?;
         if path.parent() != self.bundled.as_deref() || self.bundled.is_none() {
             let signature = signature_of(&path, None)?;
             let checked = self.trust.check(&bytes, signature.as_deref());

@@ -81,11 +81,13 @@ const NAMES: [&str; 11] = [
     "watch",
 ];
 /// Variables of the environment that are no settings, and are known all the same.
-const OTHER_VARIABLES: [&str; 6] = [
+const OTHER_VARIABLES: &[&str] = &[
     "MENAGERIE_CONFIG",
+    "MENAGERIE_OCI_AUTH",
     "MENAGERIE_WASM_STD",
     "MENAGERIE_LOG",
     "MENAGERIE_CRASH_AT",
+    "MENAGERIE_STOP_AT",
     "MENAGERIE_TEST_ENTRIES",
     "MENAGERIE_TEST_NO_SOCKETS",
 ];
@@ -350,7 +352,10 @@ fn environment() -> Result<BTreeMap<String, String>, Failure> {
         }
         let known = settings.iter().any(|known| known == name);
         if !known && !OTHER_VARIABLES.contains(&name) {
-            let all = settings.iter().map(String::as_str).chain(OTHER_VARIABLES);
+            let all = settings
+                .iter()
+                .map(String::as_str)
+                .chain(OTHER_VARIABLES.iter().copied());
             return Err(Failure::usage(unknown("variable", name, all)));
         }
         found.insert(name.to_owned(), value.to_owned());

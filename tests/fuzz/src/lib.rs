@@ -5,7 +5,8 @@
 //! that is seeded by the target's name, so that every run of a build tries the same inputs in the same
 //! order; how far it comes depends on the time that it is given: [`SECONDS`], or what
 //! `MENAGERIE_FUZZ_SECONDS` says. No coverage is measured: the compiler that CI uses has no stable
-//! switch for it. What is found is written beside the build, and belongs into the corpus afterwards.
+//! switch for it. What is found is written into the
+//! system's folder for temporary files, under a path that is told, and belongs into the corpus afterwards.
 
 mod mutate;
 

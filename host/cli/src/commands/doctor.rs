@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use menagerie_journal::StoreReport;
+use menagerie_journal::{SqliteJournal, StoreReport};
 use serde_json::{Value, json};
 
 use crate::arguments::DoctorArguments;
@@ -25,6 +25,7 @@ pub(crate) async fn doctor(
     let mut findings = vec![engine(settings), jail(), licence(settings), sources()];
     let (of_store, report) = store(settings, arguments.store).await;
     findings.extend(of_store);
+    findings.extend(stopped_holder(settings));
     let good = findings.iter().all(|finding| finding.good);
     if arguments.json {
         let list: Vec<Value> = findings
@@ -156,6 +157,13 @@ async fn store(settings: &Settings, verify: bool) -> (Vec<Finding>, Option<Store
         Ok(report) => (verified(&place.to_string(), &report), Some(report)),
         Err(error) => (vec![of_store(false, error.to_string())], None),
     }
+}
+
+/// A process that is stopped within a commit keeps everybody from writing. Nothing can take the lock
+/// from it, and nobody is shut out from reading.
+fn stopped_holder(settings: &Settings) -> Option<Finding> {
+    let holder = SqliteJournal::locked_by(&settings.data.value).filter(|holder| holder.stopped)?;
+    Some(of_store(false, format!("nothing can be written: {holder}")))
 }
 
 fn of_store(good: bool, said: String) -> Finding {

@@ -164,9 +164,21 @@ pub(crate) fn line(recorded: &Recorded) -> String {
             interface,
             by,
         } => format!("the grant of `{interface}` was taken from {role}, by {by}"),
+        Event::GrantReturned {
+            role,
+            interface,
+            by,
+        } => format!("the grant of `{interface}` was given back to {role}, by {by}"),
         Event::SharedSet {
-            id, key, outcome, ..
+            id,
+            key,
+            value,
+            outcome,
+            ..
         } => match outcome {
+            SharedOutcome::Set { .. } if value.is_none() => {
+                format!("step {id} took the shared `{key}` away")
+            }
             SharedOutcome::Set { version } => {
                 format!("step {id} set the shared `{key}` to version {version}")
             }

@@ -10,8 +10,8 @@ use crate::terminal::text::safe_line;
 
 pub(crate) fn inspect(arguments: &InspectArguments) -> Result<ExitCode, Failure> {
     let name = arguments.file.display().to_string();
-    let bytes = std::fs::read(&arguments.file)
-        .map_err(|error| Failure::usage(format!("{name} cannot be read: {error}")))?;
+    let bytes = menagerie_sandbox::read_component(&arguments.file)
+        .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
     let found = menagerie_sandbox::inspect(&bytes)
         .map_err(|error| Failure::usage(format!("{name}: {error}")))?;
     if arguments.json {

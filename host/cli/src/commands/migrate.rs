@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use menagerie_executor::{Host, MigrateError, Migration, Registry, Replacement};
 use menagerie_journal::{Digest, RunKey};
+use menagerie_sandbox::Trust;
 use serde_json::json;
 
 use crate::arguments::MigrateArguments;
@@ -22,9 +23,10 @@ pub(crate) async fn migrate(
     let host = open::host(settings, "runs")?;
     let key = open::run_key(&host, &arguments.run).await?;
     let registry = Registry::of_store(&settings.data.value);
+    let trust = settings.trust()?;
     let mut with = Vec::new();
     for version in &arguments.versions {
-        with.push(replacement(&host, &registry, &key, version).await?);
+        with.push(replacement(&host, &registry, &trust, &key, version).await?);
     }
     let catalogue = open::catalogue(settings)?;
     let level = arguments.level.map(level_of);
@@ -77,6 +79,7 @@ fn refused(error: MigrateError) -> Failure {
 async fn replacement(
     host: &Host,
     registry: &Registry,
+    trust: &Trust,
     key: &RunKey,
     given: &str,
 ) -> Result<Replacement, Failure> {
@@ -86,8 +89,11 @@ async fn replacement(
         )));
     };
     let found = match wanted.strip_prefix("sha256:") {
-        None => registry.find(wanted).map_err(Failure::usage)?,
-        Some(_) => match registry.find_digest(wanted).map_err(Failure::usage)? {
+        None => registry.find(wanted, trust).map_err(Failure::usage)?,
+        Some(_) => match registry
+            .find_digest(wanted, trust)
+            .map_err(Failure::usage)?
+        {
             Some(bytes) => Some(bytes),
             None => pinned(host, key, wanted).await?,
         },

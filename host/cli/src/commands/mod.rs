@@ -20,6 +20,7 @@ pub(crate) mod inspect;
 pub(crate) mod migrate;
 pub(crate) mod mine;
 pub(crate) mod new;
+pub(crate) mod oci;
 pub(crate) mod open;
 pub(crate) mod plugins;
 pub(crate) mod replay;

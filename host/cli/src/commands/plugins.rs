@@ -3,12 +3,13 @@
 use std::process::ExitCode;
 
 use menagerie_executor::{Entry, Registry, Version};
+use menagerie_oci::Reference;
 use serde_json::{Value, json};
 
-use crate::admission::{Admission, Gate, Named, now_ms};
+use crate::admission::{Admission, Gate, Named, Offer, now_ms};
 use crate::arguments::plugins::{PluginsArgument, PluginsArguments};
-use crate::commands::open;
 use crate::commands::replay::level_of;
+use crate::commands::{oci, open};
 use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::terminal::text::{instant, safe_line};
@@ -20,12 +21,19 @@ pub(crate) async fn plugins(
     let registry = Registry::of_store(&settings.data.value);
     match arguments.command {
         PluginsArgument::Add(add) => {
+            let signature = add.signature.as_deref();
+            let text = add.component.to_string_lossy();
+            let offer = match Reference::is_meant(&text) {
+                true => oci::pulled(&text, signature, &add.registry).await?,
+                false => Offer::of_file(&add.component, signature)?,
+            };
             // The registry belongs to a store, which is made here if there is none.
             let host = open::host(settings, "plugins")?;
             let catalogue = open::catalogue(settings)?;
             let gate = add.gate.map(|level| Gate {
-                level: level_of(level),
+                level: level.map(level_of),
                 runs: add.runs as usize,
+                accept: add.accept,
             });
             let admission = Admission {
                 settings,
@@ -34,9 +42,8 @@ pub(crate) async fn plugins(
                 registry: &registry,
             };
             let named = Named {
-                file: add.file,
+                offer,
                 name: add.name,
-                signature: add.signature,
                 granted: add.grant,
             };
             let added = admission.admit(&named, gate).await?;
@@ -53,6 +60,17 @@ pub(crate) async fn plugins(
                 let (name, version) = (safe_line(&added.name), safe_line(version));
                 println!("{name}@{version} is live: {digest}");
             }
+        }
+        PluginsArgument::Push(push) => {
+            let pushed = oci::push(&push).await?;
+            let said = format!("{} is {}", safe_line(&push.reference), pushed.manifest);
+            let document = json!({
+                "reference": push.reference,
+                "manifest": pushed.manifest,
+                "digest": pushed.component,
+                "known": pushed.known,
+            });
+            tell(push.json, document, &said);
         }
         PluginsArgument::Ls(ls) => list(&registry, ls.json)?,
         PluginsArgument::Rm(rm) => {
@@ -107,6 +125,10 @@ fn tell(as_json: bool, document: Value, said: &str) {
 fn version_json(version: &Version, live: bool) -> Value {
     let mut document = json!(version);
     document["live"] = json!(live);
+    if let Some(document) = document.as_object_mut() {
+        // Four lines of base64; `signer` says what there is to know.
+        document.remove("signature");
+    }
     document
 }
 
@@ -133,13 +155,15 @@ fn list(registry: &Registry, as_json: bool) -> Result<(), Failure> {
                 false if is_live(entry, version) => "live",
                 false => "",
             };
+            let source = version.source.as_ref().map(ToString::to_string);
             println!(
-                "{:<7}  {:<32}  {}  {}  {}",
+                "{:<7}  {:<32}  {}  {}  {:<10}  {}",
                 state,
                 safe_line(&format!("{name}@{}", version.version)),
                 version.digest,
                 instant(version.added_at_ms),
                 version.signer.as_deref().map_or("not signed", |_| "signed"),
+                safe_line(source.as_deref().unwrap_or_default()),
             );
         }
     }

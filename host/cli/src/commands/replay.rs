@@ -1,5 +1,6 @@
 //! `menagerie replay`: a recorded run told again, with its own plugins or with another version of one.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -68,8 +69,8 @@ fn replacement(with: &str) -> Result<Replacement, Failure> {
             "--with: found `{with}`, expected NAME=FILE"
         )));
     };
-    let bytes = std::fs::read(file)
-        .map_err(|error| Failure::usage(format!("--with: {file} cannot be read: {error}")))?;
+    let bytes = menagerie_sandbox::read_component(Path::new(file))
+        .map_err(|error| Failure::usage(format!("--with: {file}: {error}")))?;
     Ok(Replacement {
         name: name.to_owned(),
         bytes: bytes.into(),

@@ -93,7 +93,8 @@ pub(crate) async fn finder(
     let found = Folders::of(settings, path, None)?;
     let missing = menagerie_executor::uses(flow).any(|(_, _, uses)| match &uses.plugin {
         menagerie_orchestration::flow::PluginSource::Named(name) => !found.has(name),
-        menagerie_orchestration::flow::PluginSource::File(_) => false,
+        menagerie_orchestration::flow::PluginSource::File(_)
+        | menagerie_orchestration::flow::PluginSource::Oci(_) => false,
     });
     match repository() {
         Some(root) if missing => {

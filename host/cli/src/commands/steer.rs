@@ -1,4 +1,4 @@
-//! `menagerie cancel`, `pause`, `unpause`, `answer` and `revoke`: wishes of a person, folded in by whoever
+//! `menagerie cancel`, `pause`, `unpause`, `answer`, `revoke` and `grant`: wishes of a person, folded in by whoever
 //! drives the run, or by this process when nobody does.
 
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use menagerie_orchestration::run::RunStatus;
 use serde_json::json;
 
 use crate::arguments::{
-    AnswerArguments, AnswerWord, CancelArguments, PauseArguments, RevokeArguments, UnpauseArguments,
+    AnswerArguments, AnswerWord, CancelArguments, GrantArguments, PauseArguments, UnpauseArguments,
 };
 use crate::commands::follow::Commits;
 use crate::commands::open;
@@ -99,14 +99,9 @@ pub(crate) async fn answer(
 
 pub(crate) async fn revoke(
     settings: &Settings,
-    arguments: RevokeArguments,
+    arguments: GrantArguments,
 ) -> Result<ExitCode, Failure> {
-    let host = open::host(settings, "revoke")?;
-    let key = unfinished(&host, &arguments.run).await?;
-    let role = match arguments.role.as_str() {
-        role if role == "strategy" || role.contains(':') => role.to_owned(),
-        agent => format!("agent:{agent}"),
-    };
+    let (host, key, role) = granted(settings, "revoke", &arguments).await?;
     let interface = arguments.capability;
     let run = host.load(&key).await?;
     if !run.revocable(&role, &interface).map_err(Failure::usage)? {
@@ -126,6 +121,47 @@ pub(crate) async fn revoke(
         false => println!("{role} of run {key} has no grant of `{interface}` any more"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn grant(
+    settings: &Settings,
+    arguments: GrantArguments,
+) -> Result<ExitCode, Failure> {
+    let (host, key, role) = granted(settings, "grant", &arguments).await?;
+    let interface = arguments.capability;
+    let run = host.load(&key).await?;
+    if run.revocable(&role, &interface).map_err(Failure::usage)? {
+        let message = format!("`{interface}` was not taken from {role} in run {key}");
+        return Err(Failure::usage(message));
+    }
+    let wish = Wish::Grant {
+        role: role.clone(),
+        interface: interface.clone(),
+    };
+    have_folded(&host, &key, wish).await?;
+    match arguments.json {
+        true => println!(
+            "{}",
+            json!({"run": key.to_string(), "role": role, "granted": interface})
+        ),
+        false => println!("{role} of run {key} has its grant of `{interface}` again"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The run and the use of a plugin that a grant is about.
+async fn granted(
+    settings: &Settings,
+    command: &str,
+    arguments: &GrantArguments,
+) -> Result<(Host, RunKey, String), Failure> {
+    let host = open::host(settings, command)?;
+    let key = unfinished(&host, &arguments.run).await?;
+    let role = match arguments.role.as_str() {
+        role if role == "strategy" || role.contains(':') => role.to_owned(),
+        agent => format!("agent:{agent}"),
+    };
+    Ok((host, key, role))
 }
 
 /// The run that was named, unless it has ended.

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use menagerie_executor::{Host, Registry};
-use menagerie_sandbox::{Catalogue, digest_of};
+use menagerie_sandbox::{Catalogue, digest_of, read_component};
 
-use crate::admission::{Admission, Admitted, Named};
+use crate::admission::{Admission, Admitted, Named, Offer};
 use crate::failure::Failure;
 use crate::settings::Settings;
 
@@ -59,14 +59,18 @@ impl Watch {
                     catalogue: &self.catalogue,
                     registry: &self.registry,
                 };
-                let named = Named {
-                    file: file.clone(),
-                    name: None,
-                    signature: None,
-                    // Nobody is there to see the difference.
-                    granted: false,
+                let outcome = match Offer::of_file(&file, None) {
+                    Err(failure) => Err(failure),
+                    Ok(offer) => {
+                        let named = Named {
+                            offer,
+                            name: None,
+                            // Nobody is there to see the difference.
+                            granted: false,
+                        };
+                        Box::pin(admission.admit(&named, None)).await
+                    }
                 };
-                let outcome = Box::pin(admission.admit(&named, None)).await;
                 tell((&file, outcome));
             }
             tokio::time::sleep(INTERVAL).await;
@@ -108,7 +112,7 @@ impl Watch {
     /// What the registry has, or has refused, it is not given again: a version that somebody went back
     /// from stays where it is.
     fn is_known(&self, path: &Path) -> bool {
-        let (Ok(bytes), Ok(contents)) = (fs::read(path), self.registry.read()) else {
+        let (Ok(bytes), Ok(contents)) = (read_component(path), self.registry.read()) else {
             return false;
         };
         let digest = digest_of(&bytes);

@@ -13,6 +13,8 @@ use crate::failure::Failure;
 enum Unit {
     /// A number of things.
     Count,
+    /// Kibibytes.
+    Kibibytes,
     /// Mebibytes.
     Mebibytes,
     /// Time, in milliseconds, written with its unit.
@@ -45,6 +47,9 @@ macro_rules! in_unit {
     (Count, $field:expr) => {
         u64::from($field)
     };
+    (Kibibytes, $field:expr) => {
+        u64::try_from($field).unwrap_or(u64::MAX) >> 10
+    };
     (Mebibytes, $field:expr) => {
         $field >> 20
     };
@@ -57,6 +62,9 @@ macro_rules! of_unit {
         // A ceiling's own bound is no higher than its field's.
         $value.try_into().unwrap_or_default()
     };
+    (Kibibytes, $value:expr) => {
+        usize::try_from($value << 10).unwrap_or(usize::MAX)
+    };
     (Mebibytes, $value:expr) => {
         $value << 20
     };
@@ -66,9 +74,11 @@ macro_rules! of_unit {
 }
 
 /// All ceilings, as they are shown.
-pub(super) const CEILINGS: [Ceiling; 17] = ceilings! {
+pub(super) const CEILINGS: [Ceiling; 21] = ceilings! {
     // 32 bits address 4 GiB.
     "max_memory_mib" Mebibytes 4_096 memory_bytes;
+    // No limit of a call: stacks are the pool's, and each is as large as the others.
+    "max_stack_kib" Kibibytes 65_536 stack_bytes;
     "max_fuel" Count 9_007_199_254_740_991 calls.fuel;
     "max_busy" Time 31_622_400_000 calls.busy;
     "max_table_elements" Count 10_000_000 table_elements;
@@ -79,6 +89,9 @@ pub(super) const CEILINGS: [Ceiling; 17] = ceilings! {
     "max_guest_mib" Mebibytes 16_384 calls.bytes_to_host;
     "max_handles" Count 100_000_000 calls.handles;
     "max_host_calls" Count 1_000_000_000 calls.host_calls;
+    "max_http_calls" Count 1_000_000_000 calls.http_calls;
+    "max_shared_calls" Count 1_000_000_000 calls.shared_calls;
+    "max_artifact_calls" Count 1_000_000_000 calls.artifact_calls;
     "max_output_mib" Mebibytes 4_096 calls.output_bytes;
     // What reads the journal's JSON goes little deeper than this.
     "max_json_depth" Count 100 calls.json_depth;
@@ -108,8 +121,9 @@ impl Ceiling {
                     .and_then(|time| u64::try_from(time.as_millis()).ok()),
                 "a duration such as `10m`, of at most 366 days".to_owned(),
             ),
-            Unit::Count | Unit::Mebibytes => {
+            Unit::Count | Unit::Kibibytes | Unit::Mebibytes => {
                 let of = match self.unit {
+                    Unit::Kibibytes => " of KiB",
                     Unit::Mebibytes => " of MiB",
                     _ => "",
                 };
@@ -128,7 +142,7 @@ impl Ceiling {
     pub(super) fn shown(&self, value: u64) -> String {
         match self.unit {
             Unit::Time => humantime::format_duration(Duration::from_millis(value)).to_string(),
-            Unit::Count | Unit::Mebibytes => value.to_string(),
+            Unit::Count | Unit::Kibibytes | Unit::Mebibytes => value.to_string(),
         }
     }
 }

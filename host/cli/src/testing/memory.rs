@@ -34,6 +34,8 @@ fn plain() -> String {
 #[derive(Default)]
 pub(super) struct Memory {
     values: Mutex<BTreeMap<String, SharedValue>>,
+    /// The versions under which values went.
+    gone: Mutex<BTreeMap<String, u32>>,
     files: Mutex<Vec<(ArtifactInfo, Arc<[u8]>)>>,
 }
 
@@ -116,10 +118,27 @@ impl SharedState for Memory {
         if version != expected {
             return Ok(SharedAnswer::Conflict(found));
         }
-        let version = version.unwrap_or(0) + 1;
+        let before = version.or_else(|| lock(&self.gone).remove(key));
+        let version = before.unwrap_or(0) + 1;
         let value = value.to_owned();
         values.insert(key.to_owned(), SharedValue { version, value });
         Ok(SharedAnswer::Set(version))
+    }
+
+    async fn delete(
+        &self,
+        _ordinal: u32,
+        key: &str,
+        expected: u32,
+    ) -> Result<SharedAnswer, String> {
+        let mut values = lock(&self.values);
+        let found = values.get(key).cloned();
+        if found.as_ref().map(|found| found.version) != Some(expected) {
+            return Ok(SharedAnswer::Conflict(found));
+        }
+        values.remove(key);
+        lock(&self.gone).insert(key.to_owned(), expected + 1);
+        Ok(SharedAnswer::Set(expected + 1))
     }
 }
 

@@ -29,9 +29,8 @@ impl Tested<'_> {
         catalogue: &'test Catalogue,
         path: &Path,
     ) -> Result<Tested<'test>, Failure> {
-        let bytes = std::fs::read(path).map_err(|error| {
-            Failure::usage(format!("{} cannot be read: {error}", path.display()))
-        })?;
+        let bytes = menagerie_sandbox::read_component(path)
+            .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))?;
         let wrong = |error| Failure::host("the plugin cannot be loaded", error);
         let manifest = menagerie_sandbox::inspect(&bytes).map_err(wrong)?.manifest;
         let grants = manifest

@@ -150,6 +150,9 @@ impl Reader {
             Event::GrantRevoked {
                 role, interface, ..
             } => self.mark(at, format!("{interface} taken from {role}")),
+            Event::GrantReturned {
+                role, interface, ..
+            } => self.mark(at, format!("{interface} given back to {role}")),
             Event::Checkpointed { id, label, .. } => self.mark(at, format!("{id}: {label}")),
             Event::RunForked { from, .. } => self.mark(at, format!("forked from {from}")),
             Event::RunEnded { .. } => {

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use menagerie_mining::conform::{
-    Alignment, TokenCounts, Unknown, align, diagnose, precision, precision_one_way, replay,
+    Alignment, TokenCounts, Unknown, align, diagnose, precisions, replay,
 };
 use menagerie_mining::document::{MOST_BYTES, text_of};
 use menagerie_mining::log::{Variant, Variants};
@@ -38,10 +38,10 @@ pub(super) async fn conform(
             ConformMethod::Align => Unknown::NotAccepted,
             ConformMethod::Replay => Unknown::PassedOver,
         };
-        let all =
-            precision(&net, &variants, unknown).map_err(|error| refused(&arguments, &error))?;
-        // In a net with many silent transitions side by side one way is harder to find than what all allow.
-        let one = precision_one_way(&net, &variants, unknown).unwrap_or(all);
+        let both =
+            precisions(&net, &variants, unknown).map_err(|error| refused(&arguments, &error))?;
+        let all = both.all_ways;
+        let one = both.one_way.unwrap_or(all);
         Some(PrecisionShape {
             precision: one.precision,
             precision_all_ways: all.precision,

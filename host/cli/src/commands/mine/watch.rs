@@ -246,3 +246,8 @@ impl<'a> Watched<'a> {
         text
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
+#[path = "watch_tests.rs"]
+mod tests;
