@@ -1,14 +1,15 @@
 //! Owns the crash points: places where a debug build kills its own process when a test says so.
 
 /// Kills this process with SIGKILL if `MENAGERIE_CRASH_AT` is `NAME:N` and this is the `N`th time
-/// (counted from 1) that it passes the point of that name. Exists in debug builds only.
+/// (counted from 1) that it passes the point of that name; `MENAGERIE_STOP_AT` stops it there with
+/// SIGSTOP, until somebody lets it go on. Exists in debug builds only.
 ///
 /// The journal's own points are `before-commit`, just before a transaction is made durable, and
 /// `after-commit`, just after it was and before anyone has heard of it. Plain `commit` is
 /// `after-commit`.
 ///
 /// # Panics
-/// When the variable is set to something else: a test that believes it crashes must not pass.
+/// When a variable is set to something else: a test that believes it crashes must not pass.
 #[inline]
 pub fn crash_point(name: &str) {
     #[cfg(debug_assertions)]
@@ -35,28 +36,55 @@ mod armed {
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    static WANTED: OnceLock<Option<(String, u64)>> = OnceLock::new();
-    static PASSED: AtomicU64 = AtomicU64::new(0);
+    use rustix::process::Signal;
+
+    /// One variable, and what becomes of a process that comes to the point that it names.
+    struct Arm {
+        variable: &'static str,
+        signal: Signal,
+        wanted: OnceLock<Option<(String, u64)>>,
+        passed: AtomicU64,
+    }
+
+    /// A kill cannot be caught, so nothing is flushed, unlocked or answered after it.
+    static KILLS: Arm = Arm::new("MENAGERIE_CRASH_AT", Signal::KILL);
+    static STOPS: Arm = Arm::new("MENAGERIE_STOP_AT", Signal::STOP);
 
     pub(super) fn pass(name: &str, step: Option<&str>) {
-        let wanted = WANTED.get_or_init(|| {
-            let value = std::env::var_os("MENAGERIE_CRASH_AT")?;
-            let parsed = value.to_str().and_then(parse);
-            assert!(
-                parsed.is_some(),
-                "MENAGERIE_CRASH_AT is {value:?}, expected NAME:N or NAME@STEP:N with N from 1"
-            );
-            parsed
-        });
-        if let Some((wanted, count)) = wanted
-            && is_meant(wanted, name, step)
-            && PASSED.fetch_add(1, Ordering::SeqCst) + 1 == *count
-        {
-            // The signal cannot be caught, so nothing is flushed, unlocked or answered after it.
-            let _ = rustix::process::kill_process(
-                rustix::process::getpid(),
-                rustix::process::Signal::KILL,
-            );
+        KILLS.pass(name, step);
+        STOPS.pass(name, step);
+    }
+
+    impl Arm {
+        const fn new(variable: &'static str, signal: Signal) -> Self {
+            Self {
+                variable,
+                signal,
+                wanted: OnceLock::new(),
+                passed: AtomicU64::new(0),
+            }
+        }
+
+        fn pass(&self, name: &str, step: Option<&str>) {
+            let wanted = self.wanted.get_or_init(|| {
+                let value = std::env::var_os(self.variable)?;
+                let parsed = value.to_str().and_then(parse);
+                assert!(
+                    parsed.is_some(),
+                    "{} is {value:?}, expected NAME:N or NAME@STEP:N with N from 1",
+                    self.variable
+                );
+                parsed
+            });
+            if let Some((wanted, count)) = wanted
+                && is_meant(wanted, name, step)
+                && self.passed.fetch_add(1, Ordering::SeqCst) + 1 == *count
+            {
+                let _ = rustix::process::kill_process(rustix::process::getpid(), self.signal);
+                // Another thread may be the one that takes the signal, and it is some instants until it has
+                // stopped this one, too.
+                std::thread::sleep(std::time::Duration::from_secs(1));
+            }
         }
     }
 

@@ -62,12 +62,14 @@ pub enum Error {
         reason: String,
     },
     /// Another process kept the store locked.
-    #[error("the store {} was busy for {waited:?}", path.display())]
+    #[error("the store {} was busy for {waited:?}{}", path.display(), told(holder.as_ref()))]
     Busy {
         /// The store's folder.
         path: PathBuf,
         /// How long this one waited.
         waited: Duration,
+        /// Who has the lock, where the system says so.
+        holder: Option<Holder>,
     },
     /// No such run.
     #[error("there is no run {run}")]
@@ -145,6 +147,40 @@ pub enum Error {
     /// The journal was closed while it was being used.
     #[error("the journal is closed")]
     Closed,
+}
+
+/// The process that has a lock which others wait for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process.
+    pub pid: u32,
+    /// As given when it opened the store, if it has.
+    pub name: Option<String>,
+    /// A signal has stopped it, so that it gives the lock up only when it goes on or ends.
+    pub stopped: bool,
+}
+
+impl std::fmt::Display for Holder {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "process {}", self.pid)?;
+        if let Some(name) = &self.name {
+            write!(formatter, " ({name})")?;
+        }
+        formatter.write_str(" has it locked")?;
+        if self.stopped {
+            let pid = self.pid;
+            write!(
+                formatter,
+                " and is stopped: let it go on (kill -CONT {pid}) or end it (kill -KILL {pid}), which loses \
+                 nothing that was answered"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn told(holder: Option<&Holder>) -> String {
+    holder.map_or_else(String::new, |holder| format!("; {holder}"))
 }
 
 /// Why a commit was refused. Nothing of its batch is stored then; other runs are not affected

@@ -21,7 +21,7 @@ pub mod tables;
 
 pub use crash::{crash_point, crash_point_of};
 pub use digest::{Content, Digest, LARGEST_IN_TABLE, ParseDigestError};
-pub use error::{CommitError, Error};
+pub use error::{CommitError, Error, Holder};
 pub use memory::MemoryJournal;
 pub use port::{
     Bell, Claim, Claimed, Committed, Created, Hears, Journal, Loaded, Notice, Owner, Page, Pulse,
@@ -33,6 +33,6 @@ pub use record::{
     Status, StoredEvent, StoredSnapshot, Timer, Wakes,
 };
 pub use sqlite::{
-    BackupReport, Beside, Files, Options, Retention, SqliteJournal, SystemFiles, VacuumReport,
-    check_backup, restore,
+    BackupReport, Beside, Files, Lock, LockError, Options, PATIENCE, Retention, SqliteJournal,
+    SystemFiles, VacuumReport, check_backup, lock_file, restore,
 };

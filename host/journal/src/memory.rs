@@ -264,6 +264,10 @@ impl Journal for MemoryJournal {
         now(Ok(self.store().pulses(self.process)))
     }
 
+    fn beat(&self) {
+        self.store().beat(self.process);
+    }
+
     fn owned_by(&self, process: &str) -> BoxFuture<'_, Result<Vec<(RunKey, u64)>, Error>> {
         now(Ok(self.store().owned_by(process)))
     }

@@ -131,10 +131,15 @@ pub trait Journal: Send + Sync {
 
     /// The last sign of life of every other process that has the store open and still exists.
     ///
-    /// A process gives one whenever it [claims](Self::claim), asks for [mail](Self::mail) or for
-    /// [runs](Self::runnable). Whether a sign is too old is for the caller to say: it is no time, and
+    /// A process gives one whenever it creates or [claims](Self::claim) a run, asks for
+    /// [mail](Self::mail) or for [runs](Self::runnable), and as it [advances](Self::beat) with something
+    /// long, reading a run's events for one. Whether a sign is too old is for the caller to say: it is no time, and
     /// to be compared with an earlier one of the same process alone.
     fn pulses(&self) -> BoxFuture<'_, Result<Vec<Pulse>, Error>>;
+
+    /// Gives a sign of life. For whoever works at something that may take long, each time that it has
+    /// advanced: never by a clock, since one that hangs must fall silent.
+    fn beat(&self);
 
     /// The unfinished runs that this process owns, each with the [epoch](Owner::epoch) under which it
     /// does. Costs as much as there are unfinished runs.

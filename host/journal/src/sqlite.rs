@@ -11,6 +11,7 @@ mod fault;
 mod files;
 mod fork;
 mod housekeeping;
+mod locks;
 mod opening;
 mod orphans;
 mod owners;
@@ -20,6 +21,7 @@ mod restoring;
 mod rows;
 mod runnable;
 mod schema;
+mod staging;
 mod stored;
 mod vacuum;
 mod verify;
@@ -37,6 +39,7 @@ pub use self::backup::{BackupReport, Beside, check_backup, restore};
 use self::contents::Contents;
 use self::fault::Faults;
 pub use self::files::{Files, SystemFiles};
+pub use self::locks::{Lock, LockError, PATIENCE, lock_file};
 pub use self::opening::Options;
 use self::opening::{connect, connect_reader, lock_opening, prepare_folder};
 use self::owners::OwnerLock;
@@ -46,7 +49,7 @@ use self::writer::{Prepared, Request, Writer, serve_here};
 use crate::bell::Bells;
 use crate::chain;
 use crate::digest::{Content, Digest};
-use crate::error::{CommitError, Error};
+use crate::error::{CommitError, Error, Holder};
 use crate::memory::NOTICES_KEPT;
 use crate::port::{
     Bell, Claim, Claimed, Committed, Created, Hears, Journal, Loaded, Notice, Owner, Page, Pulse,
@@ -138,6 +141,12 @@ impl SqliteJournal {
             notices,
             durable_blobs: Mutex::default(),
         })
+    }
+
+    /// Who has the store locked at this moment, so that nobody else can write to it. Whoever commits has,
+    /// for as long as that takes; one that is stopped keeps it.
+    pub fn locked_by(folder: &Path) -> Option<Holder> {
+        locks::writing(folder)
     }
 
     /// Has the writer do something and waits until it is durable. The only run's caller does it
@@ -330,13 +339,7 @@ impl Journal for SqliteJournal {
                 bodies: chain::body_digests(&batch.events, fork.events),
                 batch,
             };
-            self.ask_with(&[], &run.key.namespace, &large, |answer| Request::Fork {
-                run: Box::new(run.clone()),
-                fork: Box::new(fork.clone()),
-                prepared: prepared.clone(),
-                answer,
-            })
-            .await
+            self.fork_in_pieces(run, fork, prepared, &large).await
         }
         .boxed()
     }
@@ -430,9 +433,9 @@ impl Journal for SqliteJournal {
     }
 
     fn load(&self, run: &RunKey, state_version: u32) -> BoxFuture<'_, Result<Loaded, Error>> {
-        let run = run.clone();
+        let (run, own) = (run.clone(), Arc::clone(&self.owner));
         self.read("loading a run", move |stored| {
-            read::load(stored.connection, &run, state_version)
+            read::load(stored.connection, &run, state_version, &|| own.beat())
         })
     }
 
@@ -442,10 +445,11 @@ impl Journal for SqliteJournal {
         from_seq: u64,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<StoredEvent>, Error>> {
-        let run = run.clone();
+        let (run, own) = (run.clone(), Arc::clone(&self.owner));
         self.read("reading events", move |stored| {
             let place = read::place(stored.connection, &run)?;
-            read::events(stored.connection, place, &run, from_seq, limit)
+            let range = read::Range { from_seq, limit };
+            read::events_of(stored.connection, place, &run, range, &|| own.beat())
         })
     }
 
@@ -558,6 +562,10 @@ impl Journal for SqliteJournal {
     fn pulses(&self) -> BoxFuture<'_, Result<Vec<Pulse>, Error>> {
         let own = Arc::clone(&self.owner);
         self.readers.run(move |_| Ok(own.pulses())).boxed()
+    }
+
+    fn beat(&self) {
+        self.owner.beat();
     }
 
     fn owned_by(&self, process: &str) -> BoxFuture<'_, Result<Vec<(RunKey, u64)>, Error>> {

@@ -13,6 +13,8 @@ mod crashes;
 mod damage;
 #[path = "journal/folder.rs"]
 mod folder;
+#[path = "journal/fork_kills.rs"]
+mod fork_kills;
 #[path = "journal/forks.rs"]
 mod forks;
 #[path = "journal/interleavings.rs"]

@@ -3,10 +3,10 @@
 //!
 //! The real journal runs over a disk that records what it is asked to do, and from the record the
 //! store is made as a power cut at any point may leave it. The seed of a schedule that fails is told;
-//! `MENAGERIE_TEST_SEED=N` tries that one alone. Many more than in CI:
+//! `MENAGERIE_TEST_SEED=N` tries that one alone, `N..M` a range. Many more than in CI:
 //!
 //! ```text
-//! cargo test --workspace --test power -- --ignored
+//! cargo test --workspace --test power -- --ignored --nocapture
 //! ```
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is the right answer")]

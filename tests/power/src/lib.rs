@@ -12,8 +12,10 @@
 mod chance;
 mod disk;
 mod platter;
+mod seeds;
 mod shim;
 
 pub use chance::Chance;
 pub use disk::{Disk, Inode, Step, Trouble};
 pub use platter::{Cut, Image, Platter};
+pub use seeds::{Progress, seeds};

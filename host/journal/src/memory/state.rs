@@ -97,6 +97,7 @@ impl Store {
             epoch: 1,
             place: Place::default(),
         };
+        self.beat(process);
         let pins = run.pins.clone();
         let created = RunState::new(run, process);
         self.check(&created, &batch)?;
@@ -128,6 +129,7 @@ impl Store {
             return Err(chain::fork_beyond_end(&run, fork, from.next_seq()));
         }
         let created = from.forked(run, fork, process)?;
+        self.beat(process);
         self.check(&created, &batch)?;
         let claim = Claim {
             key: created.key.clone(),

@@ -98,7 +98,12 @@ impl Ledger {
             )?),
             None => None,
         };
-        let claim = self.insert_run(connection, namespace, run, pins, &origin)?;
+        let place = Place {
+            namespace,
+            run: self.next_number(connection)?,
+        };
+        self.insert_owner(connection, place, run.created_at_ms)?;
+        let claim = self.insert_run(connection, place, run, pins, &origin)?;
         self.claimed.insert(claim.place);
         let mut prepared = prepared;
         // Sealing the first events costs nothing, since the run's row is being written anyway.
@@ -110,10 +115,49 @@ impl Ledger {
         Ok(Created::New(claim, committed))
     }
 
+    /// The number of the next run: of none that there is or was.
+    pub(super) fn next_number(&self, connection: &Connection) -> rusqlite::Result<i64> {
+        connection
+            .prepare_cached(
+                "SELECT 1 + max((SELECT ifnull(max(run), 0) FROM runs), (SELECT ifnull(max(run), 0) FROM removed_runs))",
+            )?
+            .query_row([], |row| row.get(0))
+    }
+
+    /// Makes this process the first owner of what is kept there.
+    pub(super) fn insert_owner(
+        &self,
+        connection: &Connection,
+        place: Place,
+        at_ms: u64,
+    ) -> rusqlite::Result<()> {
+        self.owner.beat();
+        connection
+            .prepare_cached(
+                "INSERT INTO owners (namespace, run, epoch, owner, name, pid, claimed_at_ms)
+                 VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                place.namespace,
+                place.run,
+                self.owner.id,
+                self.owner.name,
+                self.owner.pid,
+                at_ms as i64,
+            ])?;
+        Ok(())
+    }
+
+    /// The lock file of this process.
+    pub(super) fn owner_id(&self) -> &str {
+        &self.owner.id
+    }
+
+    /// Makes a run visible; its owner stands there already.
     pub(super) fn insert_run(
         &self,
         connection: &Connection,
-        namespace: i64,
+        place: Place,
         run: &NewRun,
         pin_set: Option<i64>,
         origin: &Committed,
@@ -122,12 +166,11 @@ impl Ledger {
             .prepare_cached(
                 "INSERT INTO runs (run, namespace, id, flow, input_digest, parent, path, session, labels, status, ended,
                      created_at_ms, pin_set, sealed_seq, sealed_hash)
-                 VALUES (
-                     1 + max((SELECT ifnull(max(run), 0) FROM runs), (SELECT ifnull(max(run), 0) FROM removed_runs)),
-                     ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, ?13)",
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 0, ?14)",
             )?
             .execute(params![
-                namespace,
+                place.run,
+                place.namespace,
                 &*run.key.run,
                 run.flow,
                 run.input_digest.as_bytes(),
@@ -140,23 +183,6 @@ impl Ledger {
                 run.created_at_ms as i64,
                 pin_set,
                 origin.head_hash.as_bytes(),
-            ])?;
-        let place = Place {
-            namespace,
-            run: connection.last_insert_rowid(),
-        };
-        connection
-            .prepare_cached(
-                "INSERT INTO owners (namespace, run, epoch, owner, name, pid, claimed_at_ms)
-                 VALUES (?1, ?2, 1, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                place.namespace,
-                place.run,
-                self.owner.id,
-                self.owner.name,
-                self.owner.pid,
-                run.created_at_ms as i64,
             ])?;
         Ok(Claim {
             key: run.key.clone(),

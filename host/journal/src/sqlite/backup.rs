@@ -12,7 +12,7 @@
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{Connection, OpenFlags};
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,7 @@ use sha2::{Digest as _, Sha256};
 use super::SqliteJournal;
 use super::fault::Faults;
 use super::housekeeping;
+use super::locks::PATIENCE;
 use super::opening::{Options, connect};
 use super::orphans::{self, Referred};
 use super::restoring::{self, Restoring};
@@ -373,7 +374,7 @@ pub fn check_backup(file: &Path) -> Result<BackupReport, Error> {
 pub fn restore(file: &Path, folder: &Path) -> Result<BackupReport, Error> {
     let faults = Faults {
         folder: folder.to_owned(),
-        busy_timeout: Duration::from_secs(10),
+        busy_timeout: PATIENCE,
     };
     let failed = |error| faults.io(folder, error);
     std::fs::create_dir_all(parent(folder)).map_err(failed)?;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rusqlite::ErrorCode;
 
+use super::locks;
 use crate::error::{CommitError, Error};
 
 /// What an error message needs to know of the store.
@@ -25,6 +26,7 @@ impl Faults {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy {
                 path,
                 waited: self.busy_timeout,
+                holder: locks::writing(&self.folder),
             },
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Error::ReadOnly {
                 path,

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::fault::Faults;
 use super::files::{Files, SystemFiles};
+use super::locks::{self, PATIENCE};
+use crate::crash::crash_point;
 use crate::error::Error;
 
 /// How to open a store.
@@ -33,7 +35,7 @@ impl Options {
     pub fn new(owner_name: impl Into<String>) -> Self {
         Self {
             owner_name: owner_name.into(),
-            busy_timeout: Duration::from_secs(10),
+            busy_timeout: PATIENCE,
             must_exist: false,
             size_limit: None,
             files: Arc::new(SystemFiles),
@@ -86,16 +88,9 @@ fn make_durable(folder: &Path, files: &dyn Files) -> std::io::Result<()> {
 
 /// Held while a store is being opened, by one process at a time.
 pub(super) fn lock_opening(folder: &Path, faults: &Faults) -> Result<File, Error> {
-    let path: PathBuf = folder.join("opening.lock");
-    let failed = |error| faults.io(&path, error);
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(failed)?;
-    file.lock().map_err(failed)?;
-    Ok(file)
+    let locked = locks::wait_for(&folder.join("opening.lock"), faults)?;
+    crash_point("opening");
+    Ok(locked)
 }
 
 /// A connection as the writer needs it.

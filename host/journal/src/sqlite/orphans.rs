@@ -26,6 +26,28 @@ pub(super) const TABLES_OF_RUNS: [&str; 9] = [
     "owners",
 ];
 
+/// Removes at most so many rows of a run; answers how many count against that.
+pub(super) fn remove_some(
+    connection: &Connection,
+    table: &str,
+    namespace: i64,
+    run: i64,
+    most: usize,
+) -> rusqlite::Result<usize> {
+    let of_run = "namespace = ?1 AND run = ?2";
+    let sql = match table {
+        // Without row numbers, and few.
+        "timers" | "owners" => format!("DELETE FROM {table} WHERE {of_run} AND ?3 > 0"),
+        _ => format!(
+            "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {of_run} LIMIT ?3)"
+        ),
+    };
+    let removed = connection
+        .prepare_cached(&sql)?
+        .execute(params![namespace, run, most as i64])?;
+    Ok(removed.min(most))
+}
+
 /// Sets of pins that no run stays on.
 pub(super) const UNUSED_PIN_SETS: &str =
     "pin_sets WHERE pin_set NOT IN (SELECT pin_set FROM runs WHERE pin_set IS NOT NULL)";
@@ -64,7 +86,12 @@ pub(super) fn harmless(stored: &Stored<'_>) -> Answer<Vec<String>> {
             connection,
             &format!("{table} WHERE run IN (SELECT run FROM removed_runs)"),
         )?;
-        note(rows, &format!("rows in {table} of runs that were removed"));
+        note(
+            rows,
+            &format!(
+                "rows in {table} of runs that were removed, or of forks that are not finished"
+            ),
+        );
     }
     note(
         count(connection, UNUSED_PIN_SETS)?,

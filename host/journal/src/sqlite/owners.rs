@@ -130,6 +130,17 @@ impl Drop for OwnerLock {
     }
 }
 
+/// What a living process was called when it opened the store.
+pub(super) fn name_of(folder: &Path, pid: u32) -> Option<String> {
+    let owners = folder.join("owners");
+    let mut cards = lock_files(&owners).into_iter().filter_map(|id| {
+        let path = owners.join(id);
+        let card: Card = serde_json::from_str(&std::fs::read_to_string(&path).ok()?).ok()?;
+        (card.pid == pid && is_locked(&path)).then_some(card.name)
+    });
+    cards.next_back()
+}
+
 /// A shared lock is asked for, so that two who ask at once do not take each other for the owner.
 fn is_locked(path: &Path) -> bool {
     match File::open(path) {

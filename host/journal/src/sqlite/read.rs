@@ -25,6 +25,9 @@ const RUN_COLUMNS: &str = "SELECT runs.run, namespaces.name, id, flow, input_dig
     LEFT JOIN events AS last ON last.event = (SELECT event FROM events
         WHERE events.namespace = runs.namespace AND events.run = runs.run ORDER BY seq DESC LIMIT 1)";
 
+/// Events that are read in far less time than anybody's patience lasts.
+const EVENTS_BETWEEN_SIGNS: usize = 1_024;
+
 /// Labels as they are stored.
 pub(super) fn labels_text(labels: &BTreeMap<String, String>) -> String {
     // A map from text to text always has a JSON form.
@@ -180,14 +183,33 @@ pub(super) fn owner(
         })
 }
 
-/// A page of events, each checked against its predecessor. Whatever is wrong with one of them is
-/// [`Error::Damaged`] with its number.
+/// Which events to read.
+#[derive(Clone, Copy)]
+pub(super) struct Range {
+    pub(super) from_seq: u64,
+    pub(super) limit: usize,
+}
+
+/// A page of events that is soon read; see [`events_of`].
 pub(super) fn events(
     connection: &Connection,
     place: Place,
     key: &RunKey,
     from_seq: u64,
     limit: usize,
+) -> Answer<Vec<StoredEvent>> {
+    let range = Range { from_seq, limit };
+    events_of(connection, place, key, range, &|| ())
+}
+
+/// Events, each checked against its predecessor. Whatever is wrong with one of them is
+/// [`Error::Damaged`] with its number. There may be very many: `advanced` is called from time to time.
+pub(super) fn events_of(
+    connection: &Connection,
+    place: Place,
+    key: &RunKey,
+    Range { from_seq, limit }: Range,
+    advanced: &dyn Fn(),
 ) -> Answer<Vec<StoredEvent>> {
     let before = head_before(connection, place, key, from_seq)?;
     if before.next_seq < from_seq {
@@ -218,6 +240,9 @@ pub(super) fn events(
         let event = event_of(row).map_err(|error| damaged(&check, error))?;
         check.pass(&event)?;
         page.push(event);
+        if page.len().is_multiple_of(EVENTS_BETWEEN_SIGNS) {
+            advanced();
+        }
     }
     Ok(page)
 }
@@ -250,13 +275,23 @@ pub(super) fn check_seal(connection: &Connection, place: Place, key: &RunKey) ->
         .into())
 }
 
-/// Everything needed to go on with a run. The caller holds a read transaction.
-pub(super) fn load(connection: &Connection, key: &RunKey, state_version: u32) -> Answer<Loaded> {
+/// Everything needed to go on with a run. The caller holds a read transaction. As for [`events_of`],
+/// `advanced` is called from time to time.
+pub(super) fn load(
+    connection: &Connection,
+    key: &RunKey,
+    state_version: u32,
+    advanced: &dyn Fn(),
+) -> Answer<Loaded> {
     let place = place(connection, key)?;
     check_seal(connection, place, key)?;
     let snapshot = snapshot(connection, place, state_version)?;
     let from = snapshot.as_ref().map_or(0, |snapshot| snapshot.next_seq);
-    let events = events(connection, place, key, from, usize::MAX)?;
+    let all = Range {
+        from_seq: from,
+        limit: usize::MAX,
+    };
+    let events = events_of(connection, place, key, all, advanced)?;
     let head = head(connection, place, key)?;
     if head.next_seq < from {
         let reason = "it is missing, though there is a snapshot of the state after it";

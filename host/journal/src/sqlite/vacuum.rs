@@ -19,6 +19,9 @@
 //!   file that was not finished belongs to nobody after an hour; should its writer still live, its
 //!   renaming fails, and nothing is lost.
 //!
+//! A fork that is being copied ([`super::fork`]) is listed as a removed run that has an owner, and is left
+//! alone as long as he lives.
+//!
 //! # Killed at any point
 //!
 //! A run goes in one transaction from `runs` to `removed_runs`, and its other rows follow in small
@@ -41,7 +44,7 @@ use super::contents::{ContentFile, Contents, folder_name};
 
 use super::housekeeping;
 use super::opening::{Options, connect};
-use super::orphans::{self, Referred, TABLES_OF_RUNS, UNUSED_BLOBS, UNUSED_PIN_SETS};
+use super::orphans::{self, Referred, TABLES_OF_RUNS, UNUSED_BLOBS, UNUSED_PIN_SETS, remove_some};
 use super::owners::OwnerLock;
 use super::read::Answer;
 use crate::crash::crash_point;
@@ -147,17 +150,19 @@ impl Vacuum<'_> {
     /// What would go. Nothing is written but a list of this connection's own, and no lock is held.
     fn foretell(&mut self, candidates: &[(i64, RunKey)]) -> Answer<()> {
         self.connection.execute_batch(&format!(
-            "CREATE TEMP TABLE {LEAVING} (run INTEGER PRIMARY KEY) STRICT;
-             INSERT INTO {LEAVING} SELECT run FROM removed_runs"
+            "CREATE TEMP TABLE {LEAVING} (run INTEGER PRIMARY KEY) STRICT"
         ))?;
         // Listed first, as by a vacuum: a file that is written and referred to after this is not among them.
         let files = self.contents.files()?;
         let snapshot = self.connection.transaction()?;
+        let insert = format!("INSERT OR IGNORE INTO {LEAVING} (run) VALUES (?1)");
+        for (_, run) in leaving(&snapshot, self.owner, usize::MAX)? {
+            snapshot.prepare_cached(&insert)?.execute([run])?;
+        }
         for (run, key) in candidates {
             if !is_free(&snapshot, self.owner, *run)? {
                 continue;
             }
-            let insert = format!("INSERT OR IGNORE INTO {LEAVING} (run) VALUES (?1)");
             snapshot.prepare_cached(&insert)?.execute([run])?;
             self.report.runs.push(key.clone());
         }
@@ -229,10 +234,7 @@ impl Vacuum<'_> {
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let removed: Vec<(i64, i64)> = transaction
-            .prepare_cached("SELECT namespace, run FROM removed_runs ORDER BY run LIMIT ?1")?
-            .query_map([ROWS_AT_ONCE as i64], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .collect::<rusqlite::Result<_>>()?;
+        let removed = leaving(&transaction, self.owner, ROWS_AT_ONCE)?;
         let mut left = ROWS_AT_ONCE;
         let mut changed = false;
         for (namespace, run) in removed {
@@ -341,6 +343,30 @@ impl Vacuum<'_> {
     }
 }
 
+/// Runs that are on their way out, with their namespaces, oldest first. A fork that somebody living is
+/// copying is listed with them, and is none.
+fn leaving(
+    connection: &Connection,
+    owners: &OwnerLock,
+    most: usize,
+) -> rusqlite::Result<Vec<(i64, i64)>> {
+    let listed: Vec<(i64, i64, Option<String>)> = connection
+        .prepare_cached(
+            "SELECT removed_runs.namespace, removed_runs.run, owner FROM removed_runs
+             LEFT JOIN owners ON owners.namespace = removed_runs.namespace AND owners.run = removed_runs.run
+             ORDER BY removed_runs.run LIMIT ?1",
+        )?
+        .query_map([i64::try_from(most).unwrap_or(i64::MAX)], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let copied = |owner: &Option<String>| owner.as_ref().is_some_and(|id| owners.is_alive(id));
+    let leaving = listed.into_iter().filter(|(_, _, owner)| !copied(owner));
+    Ok(leaving
+        .map(|(namespace, run, _)| (namespace, run))
+        .collect())
+}
+
 /// Whether a run is there, has ended, and is owned by nobody who lives.
 fn is_free(connection: &Connection, owners: &OwnerLock, run: i64) -> rusqlite::Result<bool> {
     let owner: Option<Option<String>> = connection
@@ -365,28 +391,6 @@ fn loose(mut files: Vec<ContentFile>, referred: &Referred) -> Vec<ContentFile> {
         None => abandoned(file),
     });
     files
-}
-
-/// Removes at most so many rows of a run; answers how many count against that.
-fn remove_some(
-    connection: &Connection,
-    table: &str,
-    namespace: i64,
-    run: i64,
-    most: usize,
-) -> rusqlite::Result<usize> {
-    let of_run = "namespace = ?1 AND run = ?2";
-    let sql = match table {
-        // Without row numbers, and few.
-        "timers" | "owners" => format!("DELETE FROM {table} WHERE {of_run} AND ?3 > 0"),
-        _ => format!(
-            "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE {of_run} LIMIT ?3)"
-        ),
-    };
-    let removed = connection
-        .prepare_cached(&sql)?
-        .execute(params![namespace, run, most as i64])?;
-    Ok(removed.min(most))
 }
 
 /// Whether a row stands for the file now.

@@ -17,10 +17,11 @@ use super::append::Ledger;
 use super::contents::Contents;
 use super::fault::{Faults, Trouble};
 use super::owners::OwnerLock;
+use super::staging::{Begun, Piece, Staging};
 use crate::crash::crash_point;
 use crate::digest::Digest;
 use crate::error::{CommitError, Error};
-use crate::port::{Claim, Claimed, Committed, Created, Notice};
+use crate::port::{Claim, Claimed, Committed, Created, Notice, Place};
 use crate::record::{Batch, CallRecord, Fork, NewRun, Pin, RunKey};
 
 /// The most requests in one transaction.
@@ -48,11 +49,26 @@ pub(super) enum Request {
         prepared: Prepared,
         answer: Answer<Created, CommitError>,
     },
-    Fork {
+    BeginFork {
         run: Box<NewRun>,
         fork: Box<Fork>,
+        answer: Answer<Begun, CommitError>,
+    },
+    CopyPiece {
+        staging: Arc<Staging>,
+        piece: Piece,
+        answer: Answer<(), CommitError>,
+    },
+    FinishFork {
+        staging: Arc<Staging>,
+        head: Committed,
         prepared: Prepared,
         answer: Answer<Created, CommitError>,
+    },
+    Unstage {
+        place: Place,
+        /// Whether there is more of it.
+        answer: Answer<bool, CommitError>,
     },
     Commit {
         claim: Claim,
@@ -171,7 +187,7 @@ impl Writer {
         let begun = self
             .connection
             .busy_timeout(Duration::ZERO)
-            .is_ok_and(|()| self.execute("BEGIN IMMEDIATE").is_ok());
+            .is_ok_and(|()| self.execute_quietly("BEGIN IMMEDIATE").is_ok());
         // It was set before, so that it can be set again.
         let _ = self.connection.busy_timeout(patience);
         if !begun {
@@ -225,11 +241,14 @@ impl Writer {
     }
 
     fn execute(&self, sql: &str) -> Result<(), Error> {
-        self.connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.execute([]))
-            .map(|_| ())
-            .map_err(|error| self.faults.error(sql, &error))
+        let executed = self.execute_quietly(sql);
+        executed.map_err(|error| self.faults.error(sql, &error))
+    }
+
+    /// For whoever does not mind: what a failure comes of is not looked for.
+    fn execute_quietly(&self, sql: &str) -> rusqlite::Result<()> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        statement.execute([]).map(|_| ())
     }
 
     /// Applies one request within the transaction.
@@ -243,13 +262,27 @@ impl Writer {
             } => self.attempt(answer, |ledger, connection| {
                 ledger.create(connection, &run, pin_set, prepared)
             }),
-            Request::Fork {
-                run,
-                fork,
+            Request::BeginFork { run, fork, answer } => self
+                .attempt(answer, |ledger, connection| {
+                    ledger.begin_fork(connection, *run, *fork)
+                }),
+            Request::CopyPiece {
+                staging,
+                piece,
+                answer,
+            } => self.attempt(answer, |ledger, connection| {
+                ledger.copy_piece(connection, &staging, &piece)
+            }),
+            Request::FinishFork {
+                staging,
+                head,
                 prepared,
                 answer,
             } => self.attempt(answer, |ledger, connection| {
-                ledger.fork(connection, &run, &fork, &prepared)
+                ledger.finish_fork(connection, &staging, head, &prepared)
+            }),
+            Request::Unstage { place, answer } => self.attempt(answer, |ledger, connection| {
+                ledger.unstage(connection, place)
             }),
             Request::Commit {
                 claim,
@@ -351,7 +384,10 @@ fn refuse(request: Request, error: &Error) {
         let _ = answer.send(Err(error.clone().into()));
     }
     match request {
-        Request::Create { answer, .. } | Request::Fork { answer, .. } => send(answer, error),
+        Request::Create { answer, .. } | Request::FinishFork { answer, .. } => send(answer, error),
+        Request::BeginFork { answer, .. } => send(answer, error),
+        Request::CopyPiece { answer, .. } => send(answer, error),
+        Request::Unstage { answer, .. } => send(answer, error),
         Request::Commit { answer, .. } => send(answer, error),
         Request::RecordCalls { answer, .. } | Request::Pin { answer, .. } => send(answer, error),
         Request::Claim { answer, .. } => send(answer, error),

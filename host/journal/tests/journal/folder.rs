@@ -332,3 +332,31 @@ fn a_ring_is_heard_in_another_process_by_whoever_listens() {
         }
     });
 }
+
+#[test]
+fn a_process_that_reads_a_long_run_gives_signs_of_life_as_it_advances() {
+    wait(async {
+        let store = Sqlite::new();
+        let (one, two) = (store.open_sqlite("one"), store.open_sqlite("two"));
+        let beat = async || {
+            let pulses = two.pulses().await.unwrap();
+            let pulse = pulses.into_iter().find(|pulse| pulse.owner.name == "one");
+            pulse.expect("the other one lives").beat
+        };
+        let (short, long) = (RunKey::fresh(), RunKey::fresh());
+        create(&one, &short).await;
+        let claim = create(&one, &long).await;
+        one.commit(&claim, 1, events(&["1"; 1_024])).await.unwrap();
+        let before = beat().await;
+        one.load(&short, 1).await.unwrap();
+        assert_eq!(beat().await, before, "that takes no time");
+        one.load(&long, 1).await.unwrap();
+        let loaded = beat().await;
+        assert!(loaded > before);
+        one.events(&long, 0, usize::MAX).await.unwrap();
+        let read = beat().await;
+        assert!(read > loaded);
+        one.beat();
+        assert!(beat().await > read);
+    });
+}

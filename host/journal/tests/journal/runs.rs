@@ -485,8 +485,13 @@ async fn a_process_gives_a_sign_of_life_whenever_it_asks_for_something_to_do(
         pulse.expect("the other one lives")
     };
     let key = RunKey::fresh();
+    let none = beat().await;
     let claimed = create(&*one, &key).await;
     let first = beat().await;
+    assert!(
+        first.beat > none.beat,
+        "whoever has a new run is not silent"
+    );
     assert_eq!(beat().await, first, "looking at it is no sign of its life");
     one.mail().await.unwrap();
     let second = beat().await;

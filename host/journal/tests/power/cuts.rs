@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use menagerie_power::{Chance, Cut, Image, Platter, Step};
+use menagerie_power::{Chance, Cut, Image, Platter, Progress, Step, seeds};
 
 use crate::aftermath::check;
 use crate::backend::wait;
@@ -105,14 +105,6 @@ fn all_cuts(seed: u64) -> Vec<Cut> {
     vec![Cut::Lost, Cut::Kept, Cut::Torn(Chance::new(seed))]
 }
 
-/// The seed of the environment, or all of these.
-fn seeds(range: std::ops::Range<u64>) -> Vec<u64> {
-    match std::env::var("MENAGERIE_TEST_SEED") {
-        Ok(seed) => vec![seed.parse().expect("MENAGERIE_TEST_SEED is a number")],
-        Err(_) => range.collect(),
-    }
-}
-
 #[test]
 fn a_cut_at_any_point_of_a_small_schedule_loses_nothing_that_was_answered() {
     for seed in seeds(0..1) {
@@ -120,6 +112,15 @@ fn a_cut_at_any_point_of_a_small_schedule_loses_nothing_that_was_answered() {
         let images = lived.check(&lived.every_point(), |index| all_cuts(seed ^ index as u64));
         let images = images.unwrap_or_else(|wrong| panic!("seed {seed}: {wrong}"));
         assert!(images > 200, "only {images} different stores were left");
+    }
+}
+
+fn survive_cuts(usual: std::ops::Range<u64>, points: usize) {
+    let seeds = seeds(usual);
+    let progress = Progress::new("power cuts", seeds.end - seeds.start);
+    for seed in seeds {
+        survives_cuts(seed, points);
+        progress.passed(seed);
     }
 }
 
@@ -133,15 +134,11 @@ fn survives_cuts(seed: u64, points: usize) {
 
 #[test]
 fn a_cut_anywhere_in_a_random_schedule_loses_nothing_that_was_answered() {
-    for seed in seeds(100..112) {
-        survives_cuts(seed, 6);
-    }
+    survive_cuts(100..112, 6);
 }
 
 #[test]
 #[ignore = "takes minutes: cargo test --workspace --test power -- --ignored"]
 fn cuts_in_many_random_schedules_lose_nothing_that_was_answered() {
-    for seed in seeds(1_000..1_200) {
-        survives_cuts(seed, 40);
-    }
+    survive_cuts(1_000..1_200, 40);
 }
