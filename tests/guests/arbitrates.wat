@@ -1,4 +1,5 @@
-;; An arbiter for whom the second member is right, and the place where they differ the reason.
+;; An arbiter for whom the second member is right, and the place where they differ the reason. With a text for its
+;; configuration it chooses a member that nobody gave it, by a name that is one letter short.
 ;; world: arbiter-plugin
 ;; kind: arbiter
 (module
@@ -17,7 +18,9 @@
     (param $results i32) (param i32) (param $differences i32) (param i32) (param $config i32) (param i32) (result i32)
     (call $spin_if_asked (local.get $config))
     (i32.store (i32.const 12) (i32.load (i32.add (local.get $results) (i32.const 104))))
-    (i32.store (i32.const 16) (i32.load (i32.add (local.get $results) (i32.const 108))))
+    (i32.store (i32.const 16) (i32.sub
+      (i32.load (i32.add (local.get $results) (i32.const 108)))
+      (i32.eq (i32.load8_u (local.get $config)) (i32.const 34))))
     (i32.store (i32.const 20) (i32.load (local.get $differences)))
     (i32.store (i32.const 24) (i32.load (i32.add (local.get $differences) (i32.const 4))))
     (i32.const 0))

@@ -38,12 +38,18 @@ impl Seen {
     }
 }
 
+/// Gives the whole answer to a request, head and body as they go over the wire; nothing where the paths
+/// below are to answer.
+type Handler = Arc<dyn Fn(&Seen) -> Option<Vec<u8>> + Send + Sync>;
+
 #[derive(Default)]
 struct State {
     seen: Vec<Seen>,
     released: bool,
     /// What a path answers, where it is not one of those below.
     pages: BTreeMap<String, String>,
+    /// Asked first.
+    handler: Option<Handler>,
 }
 
 #[derive(Default)]
@@ -74,6 +80,15 @@ impl Outside {
             }
         });
         Outside { address, shared }
+    }
+
+    /// A server that asks this first.
+    pub(crate) fn answering(
+        handler: impl Fn(&Seen) -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Outside {
+        let outside = Outside::start();
+        outside.shared.state.lock().unwrap().handler = Some(Arc::new(handler));
+        outside
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -121,10 +136,15 @@ fn serve(stream: &TcpStream, shared: &Shared) -> std::io::Result<()> {
     let Some(seen) = read(stream)? else {
         return Ok(());
     };
-    {
+    let handler = {
         let mut state = shared.state.lock().unwrap();
         state.seen.push(seen.clone());
         shared.changed.notify_all();
+        state.handler.clone()
+    };
+    if let Some(answer) = handler.and_then(|handler| handler(&seen)) {
+        let mut stream = stream;
+        return stream.write_all(&answer);
     }
     let path = seen.path.clone();
     let (route, query) = path.split_once('?').unwrap_or((&path, ""));

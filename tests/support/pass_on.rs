@@ -22,6 +22,21 @@ macro_rules! pass_on {
             self.inner.fork(run, fork, batch)
         }
     };
+    (@ commit) => {
+        fn commit(
+            &self,
+            claim: &menagerie_journal::Claim,
+            expected_seq: u64,
+            batch: menagerie_journal::Batch,
+        ) -> futures_util::future::BoxFuture<'_, Result<menagerie_journal::Committed, menagerie_journal::CommitError>> {
+            self.inner.commit(claim, expected_seq, batch)
+        }
+    };
+    (@ release) => {
+        fn release(&self, claim: menagerie_journal::Claim) -> futures_util::future::BoxFuture<'_, Result<(), menagerie_journal::CommitError>> {
+            self.inner.release(claim)
+        }
+    };
     (@ pin) => {
         fn pin(&self, run: &menagerie_journal::RunKey, pins: Vec<menagerie_journal::Pin>) -> futures_util::future::BoxFuture<'_, Result<(), menagerie_journal::CommitError>> {
             self.inner.pin(run, pins)
@@ -134,6 +149,11 @@ macro_rules! pass_on {
     (@ pulses) => {
         fn pulses(&self) -> futures_util::future::BoxFuture<'_, Result<Vec<menagerie_journal::Pulse>, menagerie_journal::Error>> {
             self.inner.pulses()
+        }
+    };
+    (@ beat) => {
+        fn beat(&self) {
+            self.inner.beat();
         }
     };
     (@ owned_by) => {

@@ -149,7 +149,7 @@ impl wit::Host for CallState {
     ) -> wasmtime::Result<Result<ArtifactRef, wit::Problem>> {
         let size = content.len();
         self.meters
-            .host_call(name.len() + media_type.len() + size)?;
+            .capability_call(Interface::Artifacts, name.len() + media_type.len() + size)?;
         let access = self.artifact_access()?;
         if let Err(problem) = check_name(&name).and_then(|()| check_media_type(&media_type)) {
             return Ok(Err(problem));
@@ -188,7 +188,8 @@ impl wit::Host for CallState {
         &mut self,
         id: String,
     ) -> wasmtime::Result<Result<wit::ArtifactInfo, wit::Problem>> {
-        self.meters.host_call(id.len())?;
+        self.meters
+            .capability_call(Interface::Artifacts, id.len())?;
         let found = self.found(&id).await?;
         Ok(found.map(|info| wit::ArtifactInfo {
             name: info.name.clone(),
@@ -204,7 +205,8 @@ impl wit::Host for CallState {
         offset: u32,
         length: u32,
     ) -> wasmtime::Result<Result<Vec<u8>, wit::Problem>> {
-        self.meters.host_call(id.len())?;
+        self.meters
+            .capability_call(Interface::Artifacts, id.len())?;
         let info = match self.found(&id).await? {
             Ok(info) => info,
             Err(problem) => return Ok(Err(problem)),

@@ -38,6 +38,7 @@ wasmtime::component::bindgen!({
         "menagerie:plugin/artifacts.get": async | trappable,
         "menagerie:plugin/shared.get": async | trappable,
         "menagerie:plugin/shared.compare-and-set": async | trappable,
+        "menagerie:plugin/shared.delete": async | trappable,
         default: trappable,
     },
     exports: { default: async },

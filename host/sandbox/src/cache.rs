@@ -27,8 +27,9 @@ impl CompiledCache {
         fingerprint.hash(&mut hash);
         engine.precompile_compatibility_hash().hash(&mut hash);
         let folder = parent.join(hex::encode(&hash.0.finalize()[..8]));
-        create_private(&folder)?;
-        Ok(CompiledCache { folder })
+        Ok(CompiledCache {
+            folder: create_private(&folder)?,
+        })
     }
 
     /// The code for a digest, if there is an undamaged entry.
@@ -124,24 +125,36 @@ fn describe(length: u64, checksum: u32) -> String {
     format!("{length} {checksum:08x}\n")
 }
 
+/// Makes the folder and gives its place without any link in it. Nobody but this user and the system's may
+/// change anything on the way to it, or they could put another folder in its place.
 #[cfg(unix)]
-fn create_private(folder: &Path) -> io::Result<()> {
+fn create_private(folder: &Path) -> io::Result<PathBuf> {
     use std::os::unix::fs::DirBuilderExt;
     fs::DirBuilder::new()
         .recursive(true)
         .mode(0o700)
         .create(folder)?;
-    if is_private(folder)? {
-        return Ok(());
+    let folder = folder.canonicalize()?;
+    for (depth, place) in folder.ancestors().enumerate() {
+        let within = if depth == 0 {
+            Within::Folder
+        } else {
+            Within::Way
+        };
+        if let Some(why) = objection(place, within)? {
+            return Err(io::Error::other(format!(
+                "{why} {}, so the folder of compiled code is not used",
+                place.display()
+            )));
+        }
     }
-    Err(io::Error::other(
-        "others may write the folder of compiled code, so it is not used",
-    ))
+    Ok(folder)
 }
 
 #[cfg(not(unix))]
-fn create_private(folder: &Path) -> io::Result<()> {
-    fs::create_dir_all(folder)
+fn create_private(folder: &Path) -> io::Result<PathBuf> {
+    fs::create_dir_all(folder)?;
+    folder.canonicalize()
 }
 
 #[cfg(unix)]
@@ -162,11 +175,44 @@ fn create_private_file(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Nobody but the owner may write it.
+/// This user has it, and nobody else may write it.
 #[cfg(unix)]
 fn is_private(path: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(fs::metadata(path)?.permissions().mode() & 0o022 == 0)
+    Ok(objection(path, Within::Folder)?.is_none())
+}
+
+/// What a path is to the folder of compiled code.
+#[cfg(unix)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Within {
+    /// The folder, or a file in it.
+    Folder,
+    /// A folder on the way to it.
+    Way,
+}
+
+#[cfg(unix)]
+fn objection(path: &Path, within: Within) -> io::Result<Option<&'static str>> {
+    use std::os::unix::fs::MetadataExt;
+    let about = fs::symlink_metadata(path)?;
+    let me = rustix::process::geteuid().as_raw();
+    Ok(objection_to(about.uid(), about.mode(), within, me))
+}
+
+/// Why what has that owner and mode cannot be relied on by `me`. On the way, the system's own folders are good, and
+/// so are those in which everybody may move nothing but what is theirs (`/tmp`).
+#[cfg(unix)]
+fn objection_to(owner: u32, mode: u32, within: Within, me: u32) -> Option<&'static str> {
+    const OTHERS_WRITE: u32 = 0o022;
+    const STICKY: u32 = 0o1000;
+    let on_the_way = within == Within::Way;
+    if owner != me && !(on_the_way && owner == 0) {
+        return Some("another user owns");
+    }
+    if mode & OTHERS_WRITE != 0 && !(on_the_way && mode & STICKY != 0) {
+        return Some("others may write");
+    }
+    None
 }
 
 #[cfg(not(unix))]
@@ -187,5 +233,58 @@ impl Hasher for HashInto {
         u64::from_le_bytes([
             digest[0], digest[1], digest[2], digest[3], digest[4], digest[5], digest[6], digest[7],
         ])
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::{Within, objection_to};
+
+    #[test]
+    fn only_what_this_user_and_the_system_have_is_relied_on() {
+        const ME: u32 = 1000;
+        for (owner, mode, folder, way) in [
+            (ME, 0o40_700, None, None),
+            (ME, 0o100_600, None, None),
+            (ME, 0o40_755, None, None),
+            (0, 0o40_755, Some("another user owns"), None),
+            (
+                1001,
+                0o40_755,
+                Some("another user owns"),
+                Some("another user owns"),
+            ),
+            (
+                ME,
+                0o40_775,
+                Some("others may write"),
+                Some("others may write"),
+            ),
+            (
+                ME,
+                0o40_702,
+                Some("others may write"),
+                Some("others may write"),
+            ),
+            (
+                0,
+                0o40_777,
+                Some("another user owns"),
+                Some("others may write"),
+            ),
+            // As /tmp is.
+            (0, 0o41_777, Some("another user owns"), None),
+            (ME, 0o41_777, Some("others may write"), None),
+            (
+                1001,
+                0o41_777,
+                Some("another user owns"),
+                Some("another user owns"),
+            ),
+        ] {
+            let found = |within| objection_to(owner, mode, within, ME);
+            assert_eq!(found(Within::Folder), folder, "{owner} {mode:o}");
+            assert_eq!(found(Within::Way), way, "{owner} {mode:o}");
+        }
     }
 }

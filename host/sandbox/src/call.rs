@@ -13,6 +13,7 @@ use crate::ended::{ended_by_error, ended_by_stop};
 use crate::engine::{Engine, FUEL_BETWEEN_YIELDS};
 use crate::entries;
 use crate::http::HttpAccess;
+use crate::lane::Driver;
 use crate::limits::Limits;
 use crate::meters::Meters;
 use crate::output::{BadOutput, check_fault, check_reply};
@@ -22,7 +23,7 @@ use crate::recorder::{InFlight, Recorder};
 use crate::repeating::Repeating;
 use crate::report::{CallReport, Ended, Usage};
 use crate::run::{Bounds, Cut, Finished, bounded};
-use crate::spec::{CallSpec, Observer, Reply, Request};
+use crate::spec::{CallSpec, Invocation, Observer, Reply, Request};
 use crate::state::{CallState, LogBook};
 use crate::types::Fault;
 use crate::waits::Waits;
@@ -48,6 +49,7 @@ struct Suspended {
 
 /// What the executions of one call share.
 struct Executions {
+    invocation: Arc<Invocation>,
     bounds: Bounds,
     waits: Arc<Waits>,
     observer: Arc<dyn Observer>,
@@ -63,7 +65,7 @@ impl Engine {
     /// A call whose host call takes long is suspended: its instance is dropped, and when the answer is
     /// recorded it is executed again from its beginning, up to which the log answers. It is still one
     /// call, and what it used is what it would have used undisturbed.
-    pub async fn call(&self, spec: CallSpec) -> CallReport {
+    pub async fn call(&self, mut spec: CallSpec) -> CallReport {
         let started = Instant::now();
         if let Some(reason) = self.reason_to_refuse(&spec) {
             return unmade(Ended::Refused(reason), started);
@@ -73,6 +75,7 @@ impl Engine {
             .may_wait()
             .then(|| Arc::new(Repeating::new(spec.observer.clone())));
         let executions = Executions {
+            invocation: Arc::new(std::mem::take(&mut spec.invocation)),
             bounds: Bounds {
                 busy: spec.limits.busy,
                 deadline: started.checked_add(spec.timeout),
@@ -115,7 +118,7 @@ impl Engine {
                 }
                 Execution::Suspended(suspended) => suspended,
             };
-            entries::count(&spec.invocation, "suspend");
+            entries::count(&executions.invocation, "suspend");
             suspensions += 1;
             repeats += report.usage.repeated_host_calls;
             let awaited = tokio::select! {
@@ -197,8 +200,10 @@ impl Engine {
                 return Execution::Ended(unmade(Ended::Host(format!("{error:#}")), *started));
             }
         };
-        entries::count(&spec.invocation, request.function());
-        let Finished { result, busy } = bounded(enter(&mut store, plugin, request), bounds).await;
+        entries::count(&executions.invocation, request.function());
+        let driver = Driver::new(self.lane());
+        let guest = enter(&mut store, plugin, request);
+        let Finished { result, busy } = bounded(guest, bounds, driver).await;
         if let Some(flight) = store.data_mut().suspended.take() {
             let (report, recorder) = report(store, limits, (Ended::Cancelled, 0), busy);
             return Execution::Suspended(Suspended {
@@ -208,7 +213,7 @@ impl Engine {
             });
         }
         let (ended, output_bytes) = match result {
-            Ok(Ok(answer)) => check(&mut store, limits, answer),
+            Ok(Ok(answer)) => check(&mut store, spec, answer),
             Ok(Err(error)) => (ended_by_error(&error, limits, self.config()), 0),
             Err(Cut::Panicked(message)) => (Ended::Host(message), 0),
             Err(cut) => {
@@ -253,9 +258,8 @@ impl Engine {
         spec: &CallSpec,
         executions: &Executions,
     ) -> wasmtime::Result<Store<CallState>> {
-        let CallSpec {
-            limits, invocation, ..
-        } = spec;
+        let limits = &spec.limits;
+        let invocation = &executions.invocation;
         let logged_as = match invocation.logged_as.as_str() {
             "" => &invocation.step,
             logged_as => logged_as,
@@ -275,7 +279,7 @@ impl Engine {
         let state = CallState {
             meters: Meters::new(limits.clone()),
             random: SeededRandom::new(invocation.seed),
-            invocation: invocation.clone(),
+            invocation: Arc::clone(invocation),
             log: LogBook::default(),
             standard: Default::default(),
             context_writes: Default::default(),
@@ -369,9 +373,12 @@ async fn enter(
 }
 
 /// Checks what the guest returned, and gives how the call ended and how large the answer is.
-fn check(store: &mut Store<CallState>, limits: &Limits, answer: Answer) -> (Ended, u64) {
+fn check(store: &mut Store<CallState>, spec: &CallSpec, answer: Answer) -> (Ended, u64) {
+    let CallSpec {
+        limits, request, ..
+    } = spec;
     let checked = match &answer {
-        Ok(reply) => check_reply(limits, reply),
+        Ok(reply) => check_reply(limits, request, reply),
         Err(fault) => check_fault(limits, fault),
     };
     let bytes = match checked {

@@ -93,6 +93,7 @@ pub(crate) fn ended_by_stop(stop: Stop) -> Ended {
         Stop::Memory { limit, asked } => Ended::Memory { limit, asked },
         Stop::Tables { limit, asked } => Ended::Tables { limit, asked },
         Stop::HostCalls { limit } => Ended::HostCalls { limit },
+        Stop::CapabilityCalls { meter, limit } => Ended::CapabilityCalls { meter, limit },
         Stop::Bytes { limit, passed } => Ended::Bytes { limit, passed },
         Stop::Nondeterministic { plugin, ordinal } => Ended::Nondeterministic { plugin, ordinal },
         Stop::CallOutcomeUnknown {

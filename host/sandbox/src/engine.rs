@@ -14,6 +14,7 @@ use wasmtime::{
 
 use crate::costs::{COST_TABLE_VERSION, operator_costs};
 use crate::http::{Client, NoSecrets, Resolver, Secrets, SystemResolver};
+use crate::lane::lane;
 use crate::limits::CallCeilings;
 use crate::linker::{self, HostLinker};
 
@@ -108,6 +109,7 @@ struct Shared {
     config: EngineConfig,
     fingerprint: String,
     places: Arc<Semaphore>,
+    lane: Arc<Semaphore>,
     client: Arc<Client>,
     suspend_after: Duration,
 }
@@ -150,6 +152,7 @@ impl Engine {
                 config: config.clone(),
                 fingerprint,
                 places,
+                lane: lane(),
                 client: Arc::new(Client::new(outside.resolver, outside.secrets)),
                 suspend_after: outside.suspend_after,
             }),
@@ -200,6 +203,11 @@ impl Engine {
     /// Places for calls: the pool holds exactly as many instances, so it never runs out.
     pub(crate) fn places(&self) -> &Arc<Semaphore> {
         &self.shared.places
+    }
+
+    /// Where calls go on that are no short ones any more.
+    pub(crate) fn lane(&self) -> &Arc<Semaphore> {
+        &self.shared.lane
     }
 }
 

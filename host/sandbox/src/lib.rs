@@ -7,6 +7,7 @@
 //! - [`CallSpec`] to [`CallReport`] through [`Engine::call`]: one call and how it [`Ended`].
 //! - [`CallLog`]: the port through which host calls with an effect are journalled.
 //! - [`HttpPolicy`]: what a grant of `http` allows; [`OutsideConfig`]: by whom the outside is reached.
+//! - [`Web`]: the same way out for the host's own requests.
 //! - [`types`]: the values that guests take and give.
 //!
 //! What it must not know: flows, routing, the journal, licences.
@@ -17,6 +18,7 @@ mod cache;
 mod call;
 mod call_log;
 mod catalogue;
+mod component_file;
 mod costs;
 mod ended;
 mod engine;
@@ -28,6 +30,7 @@ mod ijson;
 mod inspect;
 mod instant;
 pub mod jail;
+mod lane;
 mod limits;
 mod linker;
 mod load_error;
@@ -56,10 +59,12 @@ pub use call_log::{
     MemoryCallLog, OnUnknown,
 };
 pub use catalogue::{Catalogue, Refusals};
+pub use component_file::{ReadError, read_component};
 pub use engine::{Engine, EngineConfig, EngineError, OutsideConfig, WASMTIME_VERSION};
 pub use http::{
     HTTP_PROBLEMS, HttpPolicy, HttpRule, NoSecrets, OutsideAnswer, OutsideRequest, Resolver,
-    Scheme, Secret, Secrets, StandIn, SystemResolver,
+    Scheme, Secret, Secrets, StandIn, SystemResolver, Web, WebAddress, WebAnswer, WebError,
+    WebRequest,
 };
 pub use inspect::{
     CONTRACT_VERSION, Inspection, LARGEST_COMPONENT, MOST_ELEMENTS, digest_of, inspect,

@@ -30,6 +30,12 @@ pub struct Limits {
     pub handles: u32,
     /// Calls from the guest to the host.
     pub host_calls: u32,
+    /// Those of them that are requests of `http`.
+    pub http_calls: u32,
+    /// Those that are of `shared`.
+    pub shared_calls: u32,
+    /// Those that are of `artifacts`.
+    pub artifact_calls: u32,
     /// Bytes of the answer.
     pub output_bytes: u64,
     /// How deeply JSON in the answer may be nested.
@@ -58,6 +64,9 @@ impl Default for Limits {
             bytes_to_host: 64 << 20,
             handles: 10_000,
             host_calls: 10_000,
+            http_calls: 1_000,
+            shared_calls: 10_000,
+            artifact_calls: 10_000,
             output_bytes: 8 << 20,
             json_depth: 64,
             json_nodes: 100_000,
@@ -102,6 +111,12 @@ pub struct CallCeilings {
     pub handles: u32,
     /// Calls from the guest to the host.
     pub host_calls: u32,
+    /// Those of them that are requests of `http`.
+    pub http_calls: u32,
+    /// Those that are of `shared`.
+    pub shared_calls: u32,
+    /// Those that are of `artifacts`.
+    pub artifact_calls: u32,
     /// Bytes of the answer.
     pub output_bytes: u64,
     /// How deeply JSON in the answer may be nested.
@@ -127,6 +142,9 @@ impl Default for CallCeilings {
             bytes_to_host: 1 << 30,
             handles: 100_000,
             host_calls: 1_000_000,
+            http_calls: 1_000_000,
+            shared_calls: 1_000_000,
+            artifact_calls: 1_000_000,
             output_bytes: 64 << 20,
             json_depth: 100,
             json_nodes: 2_000_000,
@@ -140,7 +158,7 @@ impl Default for CallCeilings {
 impl Limits {
     /// Every limit with the node's ceiling for it: the limit's name, what is asked for, the setting that
     /// stands in the way, and the most that can be had. Times are in milliseconds.
-    fn beside(&self, node: &EngineConfig) -> [(&'static str, u64, &'static str, u64); 17] {
+    fn beside(&self, node: &EngineConfig) -> [(&'static str, u64, &'static str, u64); 20] {
         let calls = &node.calls;
         let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         let few = u64::from;
@@ -197,6 +215,24 @@ impl Limits {
                 few(calls.host_calls),
             ),
             (
+                "http_calls",
+                few(self.http_calls),
+                "max_http_calls",
+                few(calls.http_calls),
+            ),
+            (
+                "shared_calls",
+                few(self.shared_calls),
+                "max_shared_calls",
+                few(calls.shared_calls),
+            ),
+            (
+                "artifact_calls",
+                few(self.artifact_calls),
+                "max_artifact_calls",
+                few(calls.artifact_calls),
+            ),
+            (
                 "output",
                 self.output_bytes,
                 "max_output_mib",
@@ -247,6 +283,9 @@ impl Limits {
             bytes_to_host: default.bytes_to_host.min(calls.bytes_to_host),
             handles: default.handles.min(calls.handles),
             host_calls: default.host_calls.min(calls.host_calls),
+            http_calls: default.http_calls.min(calls.http_calls),
+            shared_calls: default.shared_calls.min(calls.shared_calls),
+            artifact_calls: default.artifact_calls.min(calls.artifact_calls),
             output_bytes: default.output_bytes.min(calls.output_bytes),
             json_depth: default.json_depth.min(calls.json_depth),
             json_nodes: default.json_nodes.min(calls.json_nodes),

@@ -3,6 +3,7 @@
 
 use wasmtime::ResourceLimiter;
 
+use crate::call_log::Interface;
 use crate::limits::Limits;
 use crate::stop::Stop;
 
@@ -21,6 +22,10 @@ pub(crate) struct Meters {
     pub(crate) peak_memory: u64,
     pub(crate) table_elements: u64,
     pub(crate) host_calls: u32,
+    /// Of those, the calls of each capability.
+    http: u32,
+    shared: u32,
+    artifacts: u32,
     pub(crate) denied_host_calls: u32,
     pub(crate) bytes_to_host: u64,
 }
@@ -33,6 +38,9 @@ impl Meters {
             peak_memory: 0,
             table_elements: 0,
             host_calls: 0,
+            http: 0,
+            shared: 0,
+            artifacts: 0,
             denied_host_calls: 0,
             bytes_to_host: 0,
         }
@@ -51,6 +59,25 @@ impl Meters {
         }
         self.host_calls += 1;
         self.passed(bytes as u64)
+    }
+
+    /// Counts one host call of a capability that the flow granted. Each has a limit of its own beside the
+    /// one of all, since what a call of it costs others is of another order.
+    pub(crate) fn capability_call(&mut self, of: Interface, bytes: usize) -> Result<(), Stop> {
+        let (meter, limit, count) = match of {
+            Interface::Http => ("http_calls", self.limits.http_calls, &mut self.http),
+            Interface::Shared => ("shared_calls", self.limits.shared_calls, &mut self.shared),
+            Interface::Artifacts => (
+                "artifact_calls",
+                self.limits.artifact_calls,
+                &mut self.artifacts,
+            ),
+        };
+        if *count >= limit {
+            return Err(Stop::CapabilityCalls { meter, limit });
+        }
+        *count += 1;
+        self.host_call(bytes)
     }
 
     /// Counts a host call that a grant does not allow.

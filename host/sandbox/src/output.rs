@@ -3,7 +3,7 @@
 
 use crate::ijson::{Budget, check_document};
 use crate::limits::Limits;
-use crate::spec::Reply;
+use crate::spec::{Reply, Request};
 use crate::types::{
     ArtifactRef, ConfigProblem, Decision, Dependency, Ending, Fault, GroupDecision, Outcome,
     Ruling, Verdict, Wake,
@@ -27,18 +27,42 @@ pub(crate) struct BadOutput {
 
 type Checked = Result<(), BadOutput>;
 
-/// Checks an answer and gives its size in bytes.
-pub(crate) fn check_reply(limits: &Limits, reply: &Reply) -> Result<u64, BadOutput> {
+/// Checks the answer to a request and gives its size in bytes.
+pub(crate) fn check_reply(
+    limits: &Limits,
+    request: &Request,
+    reply: &Reply,
+) -> Result<u64, BadOutput> {
     let mut checker = Checker::new(limits);
     match reply {
         Reply::Outcome(outcome) => checker.outcome(outcome)?,
         Reply::Started | Reply::Compensated => {}
         Reply::Decision(decision) => checker.decision(decision)?,
         Reply::GroupDecision(decision) => checker.group_decision(decision)?,
-        Reply::Verdict(verdict) => checker.verdict(verdict)?,
+        Reply::Verdict(verdict) => {
+            checker.verdict(verdict)?;
+            known_member(request, verdict)?;
+        }
         Reply::Problems(problems) => checker.problems(problems)?,
     }
     Ok(checker.bytes)
+}
+
+/// An arbiter chooses among the results that it was given.
+fn known_member(request: &Request, verdict: &Verdict) -> Checked {
+    let (Request::Arbitrate { results, .. }, Ruling::Chosen(chosen)) = (request, &verdict.ruling)
+    else {
+        return Ok(());
+    };
+    if results.iter().any(|result| result.member == chosen.member) {
+        return Ok(());
+    }
+    let members: Vec<&str> = results.iter().map(|result| &*result.member).collect();
+    let message = format!(
+        "ruling: member: {:?} was given no result; there are {members:?}",
+        chosen.member
+    );
+    Err(bad("member", message))
 }
 
 /// The same for a fault.

@@ -168,6 +168,14 @@ pub enum Ended {
         /// The meter's setting.
         limit: u32,
     },
+    /// It called one capability too often.
+    #[error("the guest called the capability more than {limit} times (the limit `{meter}`)")]
+    CapabilityCalls {
+        /// The meter, as flow files call it.
+        meter: &'static str,
+        /// The meter's setting.
+        limit: u32,
+    },
     /// It held too many handles.
     #[error("the guest held more than {limit} handles (the limit `handles`)")]
     Handles {
@@ -220,7 +228,7 @@ impl Ended {
             Ended::Stack { .. } => "stack",
             Ended::Output { .. } => "output",
             Ended::Bytes { .. } | Ended::HostCallBytes { .. } => "bytes",
-            Ended::HostCalls { .. } => "host-calls",
+            Ended::HostCalls { .. } | Ended::CapabilityCalls { .. } => "host-calls",
             Ended::Handles { .. } => "handles",
             Ended::Cancelled => "cancelled",
             Ended::Nondeterministic { .. } => "nondeterministic",

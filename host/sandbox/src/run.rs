@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use crate::lane::Driver;
+
 /// When a call is cut off.
 pub(crate) struct Bounds {
     /// Guest code running.
@@ -63,10 +65,11 @@ pub(crate) struct Finished<Output> {
 }
 
 /// Polls `guest` until it is ready or a bound is reached. Alarms are set only when the guest gives
-/// way for the first time: most calls never do, and need none.
+/// way for the first time: most calls never do, and need none. What is long goes by the lane.
 pub(crate) async fn bounded<Guest: Future>(
     guest: Guest,
     bounds: &Bounds,
+    mut driver: Driver,
 ) -> Finished<Guest::Output> {
     let mut guest = pin!(guest);
     let mut alarm: Option<Pin<Box<dyn Future<Output = Cut> + Send + '_>>> = None;
@@ -76,16 +79,19 @@ pub(crate) async fn bounded<Guest: Future>(
         if let Some(cut) = bounds.cut(before, busy) {
             return Poll::Ready(Err(cut));
         }
-        let polled = catch_unwind(AssertUnwindSafe(|| guest.as_mut().poll(context)));
-        let after = Instant::now();
-        busy += after.duration_since(before);
-        match polled {
-            Ok(Poll::Ready(output)) => return Poll::Ready(Ok(output)),
-            Ok(Poll::Pending) => {}
-            Err(panic) => return Poll::Ready(Err(Cut::Panicked(panic_message(&*panic)))),
-        }
-        if let Some(cut) = bounds.cut(after, busy) {
-            return Poll::Ready(Err(cut));
+        if let Poll::Ready(place) = driver.poll_enter(context) {
+            let polled = catch_unwind(AssertUnwindSafe(|| driver.poll(guest.as_mut(), context)));
+            let after = Instant::now();
+            drop(place);
+            busy += after.duration_since(before);
+            match polled {
+                Ok(Poll::Ready(output)) => return Poll::Ready(Ok(output)),
+                Ok(Poll::Pending) => {}
+                Err(panic) => return Poll::Ready(Err(Cut::Panicked(panic_message(&*panic)))),
+            }
+            if let Some(cut) = bounds.cut(after, busy) {
+                return Poll::Ready(Err(cut));
+            }
         }
         alarm
             .get_or_insert_with(|| Box::pin(bounds.alarm()))

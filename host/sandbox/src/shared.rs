@@ -40,7 +40,7 @@ pub struct SharedValue {
     pub value: String,
 }
 
-/// What came of a compare-and-set.
+/// What came of a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SharedAnswer {
@@ -72,6 +72,12 @@ pub trait SharedState: Send + Sync {
         expected: Option<u32>,
         value: &str,
     ) -> Result<SharedAnswer, String>;
+    /// Takes a value away that is of the expected version; [`SharedAnswer::Set`] has the version under
+    /// which it went. Once, as [`compare_and_set`](Self::compare_and_set).
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    async fn delete(&self, ordinal: u32, key: &str, expected: u32) -> Result<SharedAnswer, String>;
 }
 
 /// What one call may share, and where it is.
@@ -129,7 +135,7 @@ impl wit::Host for CallState {
         &mut self,
         key: String,
     ) -> wasmtime::Result<Result<Option<wit::Versioned>, wit::Problem>> {
-        self.meters.host_call(key.len())?;
+        self.meters.capability_call(Interface::Shared, key.len())?;
         let access = self.shared_access()?;
         if let Err(problem) = check_key(&key) {
             return Ok(Err(problem));
@@ -163,7 +169,8 @@ impl wit::Host for CallState {
         expected: Option<u32>,
         value: String,
     ) -> wasmtime::Result<Result<u32, wit::Refusal>> {
-        self.meters.host_call(key.len() + value.len())?;
+        self.meters
+            .capability_call(Interface::Shared, key.len() + value.len())?;
         let access = self.shared_access()?;
         if let Err(problem) = check_key(&key).and_then(|()| self.check_value(&value)) {
             return Ok(Err(wit::Refusal::Problem(problem)));
@@ -175,31 +182,32 @@ impl wit::Host for CallState {
         }
         let expects = expected.map_or("none".to_owned(), |version| version.to_string());
         let request = format!("shared set {key} {expects} {value}");
-        let call = HostCall {
-            interface: Interface::Shared,
-            effect: EffectClass::Idempotent,
-            read: false,
-            on_unknown: OnUnknown::Retry,
-            request: request.as_bytes(),
+        let state = access.state;
+        let change = move |ordinal: u32| async move {
+            state.compare_and_set(ordinal, &key, expected, &value).await
         };
-        let (state, revoked) = (access.state, self.revoked.clone());
-        let make = move |permission: Permission| async move {
-            let set = state.compare_and_set(permission.ordinal, &key, expected, &value);
-            unless_revoked(revoked, Interface::Shared, set).await
-        };
-        let recorded = self.outside(call, make).await?;
-        self.give_way(recorded.len()).await;
-        Ok(match told(&recorded)? {
-            Told::Revoked => Err(wit::Refusal::Problem(self.denied(REVOKED.to_owned()))),
-            Told::Answer(SharedAnswer::Set(version)) => Ok(version),
-            Told::Answer(SharedAnswer::Conflict(found)) => {
-                Err(wit::Refusal::Conflict(found.map(versioned)))
-            }
-            Told::Answer(SharedAnswer::Full) => {
-                let message = "the run shares as much as it may, or was changed as often";
-                Err(wit::Refusal::Problem(problem("full", message.to_owned())))
-            }
-        })
+        Ok(self.change(request, change).await?)
+    }
+
+    async fn delete(
+        &mut self,
+        key: String,
+        expected: u32,
+    ) -> wasmtime::Result<Result<(), wit::Refusal>> {
+        self.meters.capability_call(Interface::Shared, key.len())?;
+        let access = self.shared_access()?;
+        if let Err(problem) = check_key(&key) {
+            return Ok(Err(wit::Refusal::Problem(problem)));
+        }
+        if !access.policy.writes(&key) {
+            return Ok(Err(wit::Refusal::Problem(
+                self.denied(not_allowed("change", &key)),
+            )));
+        }
+        let request = format!("shared delete {key} {expected}");
+        let state = access.state;
+        let change = move |ordinal: u32| async move { state.delete(ordinal, &key, expected).await };
+        Ok(self.change(request, change).await?.map(|_version| ()))
     }
 }
 
@@ -215,6 +223,41 @@ fn versioned(found: SharedValue) -> wit::Versioned {
 }
 
 impl CallState {
+    /// Has a change made and recorded; answers with the version of it.
+    async fn change<Asked>(
+        &mut self,
+        request: String,
+        change: impl FnOnce(u32) -> Asked + Send + 'static,
+    ) -> Result<Result<u32, wit::Refusal>, Stop>
+    where
+        Asked: Future<Output = Result<SharedAnswer, String>> + Send + 'static,
+    {
+        let call = HostCall {
+            interface: Interface::Shared,
+            effect: EffectClass::Idempotent,
+            read: false,
+            on_unknown: OnUnknown::Retry,
+            request: request.as_bytes(),
+        };
+        let revoked = self.revoked.clone();
+        let make = move |permission: Permission| async move {
+            unless_revoked(revoked, Interface::Shared, change(permission.ordinal)).await
+        };
+        let recorded = self.outside(call, make).await?;
+        self.give_way(recorded.len()).await;
+        Ok(match told(&recorded)? {
+            Told::Revoked => Err(wit::Refusal::Problem(self.denied(REVOKED.to_owned()))),
+            Told::Answer(SharedAnswer::Set(version)) => Ok(version),
+            Told::Answer(SharedAnswer::Conflict(found)) => {
+                Err(wit::Refusal::Conflict(found.map(versioned)))
+            }
+            Told::Answer(SharedAnswer::Full) => {
+                let message = "the run shares as much as it may, or was changed as often";
+                Err(wit::Refusal::Problem(problem("full", message.to_owned())))
+            }
+        })
+    }
+
     fn shared_access(&self) -> Result<SharedAccess, Stop> {
         // A plugin that imports `shared` is loaded with a grant, or not at all.
         let access = self.shared.clone();

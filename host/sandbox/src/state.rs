@@ -27,7 +27,7 @@ const BYTES_BETWEEN_YIELDS: usize = 1 << 20;
 /// Everything that host functions see of a call.
 pub(crate) struct CallState {
     pub(crate) meters: Meters,
-    pub(crate) invocation: Invocation,
+    pub(crate) invocation: Arc<Invocation>,
     pub(crate) random: SeededRandom,
     pub(crate) log: LogBook,
     pub(crate) standard: Standard,

@@ -12,6 +12,8 @@ pub(crate) enum Stop {
     Tables { limit: u64, asked: u64 },
     #[error("more than {limit} host calls")]
     HostCalls { limit: u32 },
+    #[error("more host calls than the limit `{meter}` of {limit}")]
+    CapabilityCalls { meter: &'static str, limit: u32 },
     #[error("{passed} bytes were passed to the host, and the limit is {limit}")]
     Bytes { limit: u64, passed: u64 },
     #[error("host call {ordinal} of `{plugin}` differs from the one that was recorded")]

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use menagerie_sandbox::jail::{JailConfig, probe, serve_if_child};
+use menagerie_sandbox::jail::{Attempts, JailConfig, Layer, probe, serve_if_child};
 use menagerie_sandbox::{
     CallReport, CallSpec, Catalogue, Ended, Engine, EngineConfig, Grants, Limits, LoadError,
     Origin, Plugin,
@@ -27,7 +27,11 @@ use support::{ENGINE, component, component_with, neighbour_works, output, plugin
 use tokio_util::sync::CancellationToken;
 
 /// Every test of this file, for there is nobody else to find them.
-const TESTS: [(&str, fn()); 10] = [
+const TESTS: [(&str, fn()); 11] = [
+    (
+        "a_jailed_process_opens_nothing_connects_nowhere_and_begins_no_thread",
+        a_jailed_process_opens_nothing_connects_nowhere_and_begins_no_thread,
+    ),
     (
         "what_the_jail_compiles_is_what_the_host_would_have",
         what_the_jail_compiles_is_what_the_host_would_have,
@@ -376,5 +380,62 @@ fn a_program_that_is_no_jail_is_named() {
     assert!(refused.to_string().contains("/nowhere/at/all"), "{refused}");
     let engine = Engine::new(&EngineConfig::default());
     assert!(engine.is_ok(), "the host itself is well");
-    probe(&usual()).unwrap();
+}
+
+/// What each layer denies by itself is seen by its error: those behind it would deny the same by another.
+fn a_jailed_process_opens_nothing_connects_nowhere_and_begins_no_thread() {
+    const NO_ACCESS: Option<i32> = Some(libc::EACCES);
+    const NO_DESCRIPTOR: Option<i32> = Some(libc::EMFILE);
+    const NOT_PERMITTED: Option<i32> = Some(libc::EPERM);
+    let enforced = probe(&usual()).unwrap();
+    let tried = |layer| enforced.tried[&layer].clone();
+
+    // Landlock, where the kernel has it: no file by any right. It knows of no socket before its fourth version.
+    let landlock = tried(Layer::Landlock);
+    match kernel_has_landlock() {
+        true => {
+            assert!(!enforced.landlock.starts_with("not"), "{enforced:?}");
+            assert_eq!(landlock.file, NO_ACCESS, "{enforced:?}");
+        }
+        false => assert_eq!(enforced.landlock, "not at all: the kernel has none"),
+    }
+    if enforced.landlock == "fully" {
+        assert_eq!(landlock.listen, NO_ACCESS, "{enforced:?}");
+    }
+    // It leaves alone what it is not for, so that what follows is the others' doing.
+    assert_eq!((landlock.datagram, landlock.thread), (None, None));
+
+    // The limits, on every kernel.
+    let limits = tried(Layer::Limits);
+    assert_eq!(limits.datagram, NO_DESCRIPTOR, "{enforced:?}");
+    if !kernel_has_landlock() {
+        assert_eq!(limits.file, NO_DESCRIPTOR, "{enforced:?}");
+    }
+
+    // Seccomp, where the kernel has it, which hardly any has not.
+    let filters = std::path::Path::new("/proc/sys/kernel/seccomp/actions_avail").exists();
+    assert_eq!(enforced.seccomp == "fully", filters, "{enforced:?}");
+    if filters {
+        let Attempts {
+            file,
+            listen,
+            datagram,
+            thread,
+        } = tried(Layer::Seccomp);
+        for one in [file, listen, datagram, thread] {
+            assert_eq!(one, NOT_PERMITTED, "{enforced:?}");
+        }
+    }
+}
+
+/// By shutting one thread in.
+fn kernel_has_landlock() -> bool {
+    use landlock::{ABI, Access, AccessFs, Ruleset, RulesetAttr, RulesetStatus};
+    let tried = std::thread::spawn(|| {
+        Ruleset::default()
+            .handle_access(AccessFs::from_all(ABI::V1))?
+            .create()?
+            .restrict_self()
+    });
+    tried.join().unwrap().unwrap().ruleset != RulesetStatus::NotEnforced
 }

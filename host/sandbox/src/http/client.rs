@@ -32,7 +32,7 @@ const OF_THE_CONNECTION: [&str; 5] = [
 ];
 
 /// The name under which requests are made.
-const AGENT: &str = concat!("menagerie/", env!("CARGO_PKG_VERSION"));
+pub(crate) const AGENT: &str = concat!("menagerie/", env!("CARGO_PKG_VERSION"));
 
 /// Reaches the outside.
 pub(crate) struct Client {

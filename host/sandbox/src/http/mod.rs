@@ -10,6 +10,7 @@ mod address;
 mod answer;
 mod client;
 mod connection;
+mod own;
 mod policy;
 mod problem;
 mod request;
@@ -21,6 +22,7 @@ mod wire;
 use std::sync::Arc;
 
 pub use connection::{Resolver, SystemResolver};
+pub use own::{Web, WebAddress, WebAnswer, WebError, WebRequest};
 pub use policy::{HttpPolicy, HttpRule};
 pub use problem::HTTP_PROBLEMS;
 pub use secrets::{NoSecrets, Secret, Secrets};
@@ -55,7 +57,8 @@ impl wit::Host for CallState {
         &mut self,
         request: wit::Request,
     ) -> wasmtime::Result<Result<wit::Response, wit::Problem>> {
-        self.meters.host_call(request::size(&request))?;
+        self.meters
+            .capability_call(Interface::Http, request::size(&request))?;
         let Some(access) = self.http.clone() else {
             // A plugin that imports `http` is loaded with a grant, or not at all.
             return Err(Stop::Host("the call has no grant of `http`".to_owned()).into());

@@ -186,23 +186,33 @@ impl Exchange {
         Ok((head, Exchange { connection, body }))
     }
 
-    /// Reads the body, and stops reading where it grows larger than `most` bytes.
-    pub(crate) async fn body(self, most: u64) -> Result<Vec<u8>, WireError> {
+    /// How many bytes the body has, where that is said before it.
+    pub(crate) fn declared(&self) -> Option<u64> {
         use hyper::body::Body as _;
 
-        let Exchange {
-            mut connection,
-            body: mut incoming,
-        } = self;
-        if incoming.size_hint().lower() > most {
+        self.body.size_hint().exact()
+    }
+
+    /// The next part of the body; none at its end.
+    pub(crate) async fn part(&mut self) -> Result<Option<Bytes>, WireError> {
+        while let Some(frame) = self.connection.with(self.body.frame()).await {
+            // Trailers mean nothing to anybody here.
+            if let Ok(data) = frame?.into_data() {
+                return Ok(Some(data));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reads the body, and stops reading where it grows larger than `most` bytes.
+    pub(crate) async fn body(mut self, most: u64) -> Result<Vec<u8>, WireError> {
+        use hyper::body::Body as _;
+
+        if self.body.size_hint().lower() > most {
             return Err(WireError::TooLarge);
         }
         let mut body = Vec::new();
-        while let Some(frame) = connection.with(incoming.frame()).await {
-            // Trailers mean nothing to a guest.
-            let Ok(data) = frame?.into_data() else {
-                continue;
-            };
+        while let Some(data) = self.part().await? {
             if data.len() as u64 > most - body.len() as u64 {
                 return Err(WireError::TooLarge);
             }

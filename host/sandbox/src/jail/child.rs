@@ -1,6 +1,7 @@
 //! The inside of the jail: the order from the command line, bytes from standard input, machine code
 //! to standard output.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{Read, Write};
@@ -10,6 +11,10 @@ use super::{CHILD_ARGUMENT, Order, REFUSED, Refusal, lockdown};
 use crate::engine::compiler;
 use crate::inspect::validate_code;
 use crate::load_error::LoadError;
+
+/// What a probe may take: it compiles nothing.
+const PROBE_CPU_S: u64 = 10;
+const PROBE_BYTES: u64 = 256 << 20;
 
 /// Does a jail's work and gives the status to end with, if this process was started for that. To be
 /// called before `main` does anything else: the fewer descriptors are open, the better.
@@ -51,7 +56,13 @@ fn answer(status: u8, bytes: &[u8]) -> ExitCode {
 fn serve(order: Order) -> Result<Vec<u8>, Refusal> {
     match order {
         Order::Probe => {
-            let enforced = lockdown::deny();
+            // Everything as when a component is compiled, and then some attempts.
+            let mut tried = BTreeMap::new();
+            let shut = lockdown::shut(PROBE_CPU_S, PROBE_BYTES, |layer| {
+                tried.insert(layer, lockdown::Attempts::make());
+            });
+            let enforced = shut.or_else(|error| setup(&error))?;
+            let enforced = lockdown::Enforced { tried, ..enforced };
             serde_json::to_vec(&enforced).or_else(|error| setup(&error))
         }
         Order::Compile {
@@ -60,8 +71,7 @@ fn serve(order: Order) -> Result<Vec<u8>, Refusal> {
             memory_bytes,
         } => {
             let engine = compiler(&engine).or_else(|error| setup(&error))?;
-            lockdown::limit(cpu_s, memory_bytes).or_else(|error| setup(&error))?;
-            lockdown::deny();
+            lockdown::shut(cpu_s, memory_bytes, |_| {}).or_else(|error| setup(&error))?;
             // Nothing untrusted has been seen up to here.
             let mut bytes = Vec::new();
             std::io::stdin()

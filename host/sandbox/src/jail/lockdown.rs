@@ -1,6 +1,8 @@
-//! Takes everything from the present process but what it has in hand: limits first, which every
-//! kernel knows, then Landlock and seccomp where the kernel has them.
+//! Takes everything from the present process but what it has in hand: by limits, which every kernel knows, by Landlock
+//! and by seccomp where the kernel has them. The order is not free: Landlock needs a descriptor to be set up, of which
+//! the limits leave none, and seccomp admits no setting of limits.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use rustix::process::{Resource, Rlimit, Signal, setrlimit};
@@ -13,6 +15,61 @@ pub struct Enforced {
     pub landlock: String,
     /// Whether seccomp denies system calls: `fully`, or why it does not.
     pub seccomp: String,
+    /// What a jailed process then tried, after each of its layers.
+    pub tried: BTreeMap<Layer, Attempts>,
+}
+
+/// A layer of the jail, each shut on top of those before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    /// Landlock alone.
+    Landlock,
+    /// Landlock and the limits of resources.
+    Limits,
+    /// All of the jail.
+    Seccomp,
+}
+
+/// By which error of the system each attempt ended; none where it succeeded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempts {
+    /// To read a file that everybody may read.
+    pub file: Option<i32>,
+    /// To listen for connections.
+    pub listen: Option<i32>,
+    /// To make a socket of which the kernel asks nobody.
+    pub datagram: Option<i32>,
+    /// To begin another thread.
+    pub thread: Option<i32>,
+}
+
+impl Attempts {
+    /// Tries everything.
+    pub(super) fn make() -> Attempts {
+        let thread = std::thread::Builder::new().spawn(|| {});
+        Attempts {
+            file: Self::file(),
+            listen: errno(std::net::TcpListener::bind("127.0.0.1:0")),
+            datagram: Self::datagram(),
+            thread: errno(thread.map(std::thread::JoinHandle::join)),
+        }
+    }
+
+    fn file() -> Option<i32> {
+        errno(std::fs::File::open("/proc/self/exe"))
+    }
+
+    fn datagram() -> Option<i32> {
+        errno(std::net::UdpSocket::bind("127.0.0.1:0"))
+    }
+}
+
+/// An error that is none of the system's is 0.
+fn errno<Made>(tried: std::io::Result<Made>) -> Option<i32> {
+    tried
+        .err()
+        .map(|error| error.raw_os_error().unwrap_or_default())
 }
 
 impl Enforced {
@@ -32,8 +89,40 @@ impl fmt::Display for Enforced {
     }
 }
 
+/// Shuts the jail around this process, and calls `after` behind each layer.
+///
+/// # Errors
+/// When the limits cannot be set, or a file or a socket can be opened after all: then nothing untrusted must be read.
+pub(super) fn shut(
+    cpu_s: u64,
+    memory_bytes: u64,
+    mut after: impl FnMut(Layer),
+) -> std::io::Result<Enforced> {
+    // Read while there are files.
+    let space = own_address_space()?.saturating_add(memory_bytes);
+    let landlock = kernel::landlock().unwrap_or_else(|why| format!("not at all: {why}"));
+    after(Layer::Landlock);
+    limit(cpu_s, space)?;
+    after(Layer::Limits);
+    let seccomp = kernel::seccomp().map_or_else(
+        |why| format!("not at all: {why}"),
+        |()| Enforced::FULLY.to_owned(),
+    );
+    after(Layer::Seccomp);
+    if Attempts::file().is_none() || Attempts::datagram().is_none() {
+        return Err(std::io::Error::other(
+            "it was shut, and a file or a socket can be opened all the same",
+        ));
+    }
+    Ok(Enforced {
+        landlock,
+        seccomp,
+        tried: BTreeMap::new(),
+    })
+}
+
 /// Limits of resources. From here on nothing can be opened: there is no descriptor left for it.
-pub(super) fn limit(cpu_s: u64, memory_bytes: u64) -> std::io::Result<()> {
+fn limit(cpu_s: u64, space: u64) -> std::io::Result<()> {
     let exactly = |value: u64| Rlimit {
         current: Some(value),
         maximum: Some(value),
@@ -41,7 +130,6 @@ pub(super) fn limit(cpu_s: u64, memory_bytes: u64) -> std::io::Result<()> {
     // A jail without a parent has nobody to answer.
     #[cfg(target_os = "linux")]
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    let space = own_address_space()?.saturating_add(memory_bytes);
     setrlimit(Resource::As, exactly(space))?;
     // The signal at the first limit names it; the second one ends whoever would not hear.
     let cpu = Rlimit {
@@ -68,17 +156,6 @@ fn own_address_space() -> std::io::Result<u64> {
 #[cfg(not(target_os = "linux"))]
 fn own_address_space() -> std::io::Result<u64> {
     Ok(1 << 30)
-}
-
-/// Denies what the kernel can deny, and says what it could.
-pub(super) fn deny() -> Enforced {
-    Enforced {
-        landlock: kernel::landlock().unwrap_or_else(|why| format!("not at all: {why}")),
-        seccomp: kernel::seccomp().map_or_else(
-            |why| format!("not at all: {why}"),
-            |()| Enforced::FULLY.to_owned(),
-        ),
-    }
 }
 
 #[cfg(target_os = "linux")]

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::engine::EngineConfig;
 
 pub use child::serve_if_child;
-pub use lockdown::Enforced;
+pub use lockdown::{Attempts, Enforced, Layer};
 pub(crate) use parent::Jail;
 pub use parent::JailTrouble;
 

@@ -60,6 +60,9 @@ impl Jail {
 
 pub(super) fn probe(config: &JailConfig) -> Result<Enforced, JailTrouble> {
     let end = run(config, &Order::Probe, &[]).map_err(|error| trouble(config, &error))?;
+    if let Ok(Refusal::Setup { message }) = serde_json::from_slice(&end.stdout) {
+        return Err(trouble(config, &message));
+    }
     serde_json::from_slice(&end.stdout).map_err(|_| {
         let message = "it does not answer as one: does its `main` begin with `serve_if_child`?";
         trouble(config, &message)
@@ -132,6 +135,9 @@ fn run(config: &JailConfig, order: &Order, bytes: &[u8]) -> io::Result<End> {
     let mut child = Command::new(&config.program)
         .args([CHILD_ARGUMENT, &order])
         .env_clear()
+        // The allocator of the program, if it is that one, is not to set aside a gigabyte of addresses
+        // before it is needed: it would count as taken, and be had beyond the limit.
+        .env("MIMALLOC_ARENA_RESERVE", "0")
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

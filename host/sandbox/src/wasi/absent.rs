@@ -3,7 +3,7 @@
 
 use wasmtime::StoreContextMut;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, LinkerInstance, ResourceType, Val};
+use wasmtime::component::{Component, LinkerInstance, Resource, ResourceType, Val};
 use wasmtime_wasi::filesystem::Descriptor;
 use wasmtime_wasi::p2::bindings::sync::filesystem::types::DirectoryEntryStream;
 use wasmtime_wasi::p2::bindings::sync::io::error::Error;
@@ -94,8 +94,9 @@ fn link_function(
     let answer = Answer::of(name);
     linked.func_new(
         name,
-        move |mut store: StoreContextMut<'_, CallState>, _, _, results| {
+        move |mut store: StoreContextMut<'_, CallState>, _, params, results| {
             store.data_mut().meters.host_call(0)?;
+            give_back(&mut store, params)?;
             match (answer.value(), results.first_mut()) {
                 (Some(value), Some(result)) => {
                     *result = value;
@@ -105,6 +106,19 @@ fn link_function(
             }
         },
     )
+}
+
+/// A network that a guest lends for a call has to be given back before the call ends, or the guest traps. Of
+/// all that could be lent here it is the only one that a guest can have.
+fn give_back(store: &mut StoreContextMut<'_, CallState>, params: &[Val]) -> wasmtime::Result<()> {
+    for param in params {
+        if let Val::Resource(lent) = param
+            && lent.ty() == ResourceType::host::<Network>()
+        {
+            Resource::<Network>::try_from_resource_any(*lent, &mut *store)?;
+        }
+    }
+    Ok(())
 }
 
 /// The types behind the resources must be those that the other interfaces are linked with.

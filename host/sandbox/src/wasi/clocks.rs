@@ -28,9 +28,11 @@ impl wall_clock::Host for CallState {
 }
 
 impl CallState {
+    /// Never zero, which a call has that is no run's, such as a look at a configuration: Go's runtime takes
+    /// a clock at zero for one that does not go, and gives up.
     fn nanoseconds(&self) -> u64 {
         let milliseconds = u64::try_from(self.invocation.now_ms).unwrap_or(0);
-        milliseconds.saturating_mul(1_000_000)
+        milliseconds.saturating_mul(1_000_000).max(1)
     }
 }
 

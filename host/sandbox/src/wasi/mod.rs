@@ -101,8 +101,25 @@ fn link(linker: &mut HostLinker) -> wasmtime::Result<()> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use super::serves;
+    use super::{SERVED, serves};
+
+    #[test]
+    fn every_interface_that_is_served_is_called_by_a_guest_of_the_tests() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/guests");
+        let mut guests = String::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "wat") {
+                guests.push_str(&std::fs::read_to_string(path).unwrap());
+            }
+        }
+        for interface in SERVED {
+            let import = format!("(import \"{interface}@0.2.0\"");
+            assert!(guests.contains(&import), "no guest imports {interface}");
+        }
+    }
 
     #[test]
     fn served_is_what_runtimes_of_wasi_0_2_import_and_nothing_else() {

@@ -191,13 +191,16 @@ pub async fn waits_for_history() {
 async fn a_guest_that_waits_for_the_host_is_stopped_by_the_clock_and_uses_no_busy_time() {
     let timeout = Duration::from_millis(100);
     let history = Arc::new(SlowPager::default());
-    let report = call(CallSpec {
+    let waiting = CallSpec {
         timeout,
         history,
         ..spec(plugin("waits_for_history"))
-    })
-    .await;
+    };
+    let report = call(waiting).await;
     assert_eq!(report.ended, Ended::Deadline { limit: timeout });
+    // Nobody answers: a call that had to wait for that would not have ended at all.
+    let wall = Duration::from_micros(report.usage.wall_us);
+    assert!(wall >= timeout && wall < Duration::from_secs(3), "{wall:?}");
     assert!(
         report.usage.busy_us < report.usage.wall_us / 2,
         "{:?}",

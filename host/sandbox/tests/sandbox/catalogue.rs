@@ -178,6 +178,50 @@ fn a_folder_that_others_may_write_is_not_trusted() {
     assert_eq!(plugin.origin(), Origin::Compiled);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_folder_that_others_can_put_another_in_the_place_of_is_not_trusted() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let open = folder.path().join("open");
+    fs::create_dir(&open).unwrap();
+    let cache = open.join("cache");
+    assert_eq!(origin(&cache), Origin::Compiled);
+    assert_eq!(origin(&cache), Origin::Cached);
+    let trouble = |cache: &Path| cached(cache).cache_trouble().unwrap_or_default();
+    let loaded = |cache: &Path| {
+        let plugin = cached(cache).load(&component("works"), &Grants::none());
+        plugin.unwrap().origin()
+    };
+    assert_eq!(trouble(&cache), "");
+
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
+    let link = folder.path().join("link");
+    symlink(&cache, &link).unwrap();
+    for cache in [&cache, &link] {
+        let told = trouble(cache);
+        assert!(told.starts_with("others may write"), "{told}");
+        assert!(told.contains(&*open.to_string_lossy()), "{told}");
+        assert_eq!(loaded(cache), Origin::Compiled);
+    }
+    // As in /tmp, where nobody may move what is another's.
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o1777)).unwrap();
+    assert_eq!(trouble(&cache), "");
+    fs::set_permissions(&open, fs::Permissions::from_mode(0o755)).unwrap();
+
+    // Only the system's user can give files away; for all others `cache.rs` tests the rule by itself.
+    let given = fs::read_dir(cache.join("compiled")).unwrap().next();
+    let given = given.unwrap().unwrap().path();
+    for theirs in [given, open] {
+        if std::os::unix::fs::chown(&theirs, Some(54_321), None).is_err() {
+            return;
+        }
+        let told = trouble(&cache);
+        assert!(told.starts_with("another user owns"), "{told}");
+        assert_eq!(loaded(&cache), Origin::Compiled);
+    }
+}
+
 #[test]
 fn an_engine_with_other_settings_does_not_take_this_ones_code() {
     let folder = tempfile::tempdir().unwrap();

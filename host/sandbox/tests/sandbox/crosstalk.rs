@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use menagerie_sandbox::{
-    CallReport, CallSpec, Ended, Engine, EngineConfig, Limits, Plugin, Request,
-};
+use menagerie_sandbox::{CallSpec, Ended, Engine, EngineConfig, Limits, Plugin, Request};
+
+use tokio::sync::{Barrier, watch};
 
 use crate::support::{ENGINE, call_named, output, plugin, spec, task};
 
@@ -18,46 +18,86 @@ fn working(plugin: &Arc<Plugin>, length: usize) -> CallSpec {
     }
 }
 
+/// Fuel without end.
+fn endless() -> Limits {
+    Limits {
+        fuel: u64::MAX >> 1,
+        ..Limits::default()
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 pub async fn works() {
     let report = call_named("works").await;
     assert_eq!(output(&report), "{\"answer\":42}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sixty_three_guests_answer_as_if_alone_while_one_spins_and_is_stopped() {
+/// 63 guests are at work, over and over, when `neighbour` comes and when it ends by itself.
+async fn sixty_three_see_nothing_of(neighbour: CallSpec) -> Ended {
     let worker = plugin("works");
-    let mut alone: Vec<CallReport> = Vec::new();
+    let mut alone = Vec::new();
     for length in 0..63 {
         alone.push(ENGINE.call(working(&worker, length)).await);
     }
+    let at_work = Arc::new(Barrier::new(64));
+    let (tell, has_ended) = watch::channel(false);
+    let together = alone.into_iter().enumerate().map(|(length, alone)| {
+        let (worker, at_work, has_ended) = (worker.clone(), at_work.clone(), has_ended.clone());
+        tokio::spawn(async move {
+            at_work.wait().await;
+            loop {
+                let together = ENGINE.call(working(&worker, length)).await;
+                assert_eq!(output(&together), output(&alone), "{length}");
+                assert_eq!(together.usage.fuel, alone.usage.fuel, "{length}");
+                assert!(together.usage.fuel > 0);
+                if *has_ended.borrow() {
+                    break;
+                }
+            }
+        })
+    });
+    let together: Vec<_> = together.collect();
+    at_work.wait().await;
+    let report = ENGINE.call(neighbour).await;
+    tell.send_replace(true);
+    for together in together {
+        together.await.expect("all 63 answer as if alone");
+    }
+    report.ended
+}
 
-    let limits = Limits {
-        fuel: u64::MAX >> 1,
-        ..Limits::default()
-    };
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixty_three_guests_answer_as_if_alone_while_one_spins_until_its_time_is_up() {
+    let timeout = Duration::from_millis(300);
     let spinning = CallSpec {
-        limits,
+        limits: endless(),
+        timeout,
         ..spec(plugin("loop_in_process"))
     };
-    let cancel = spinning.cancel.clone();
-    let spinner = tokio::spawn(ENGINE.call(spinning));
-    let together: Vec<_> = (0..63)
-        .map(|length| tokio::spawn(ENGINE.call(working(&worker, length))))
-        .collect();
+    let ended = sixty_three_see_nothing_of(spinning).await;
+    assert_eq!(ended, Ended::Deadline { limit: timeout });
 
-    for (alone, together) in alone.iter().zip(together) {
-        let together = together.await.unwrap();
-        assert_eq!(output(&together), output(alone));
-        assert_eq!(together.usage.fuel, alone.usage.fuel);
-        assert!(together.usage.fuel > 0);
+    let busy = Duration::from_millis(5);
+    let spinning = CallSpec {
+        limits: Limits { busy, ..endless() },
+        ..spec(plugin("loop_in_process"))
+    };
+    let ended = sixty_three_see_nothing_of(spinning).await;
+    assert_eq!(ended, Ended::Busy { limit: busy });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sixty_three_guests_answer_as_if_alone_while_one_takes_all_that_it_may() {
+    for (guest, code) in [
+        ("loop_in_process", "fuel"),
+        ("memory_bomb", "memory"),
+        ("deep_recursion", "stack"),
+        ("handle_flood", "handles"),
+        ("traps", "trap"),
+    ] {
+        let ended = sixty_three_see_nothing_of(spec(plugin(guest))).await;
+        assert_eq!(ended.code(), code, "{guest}: {ended}");
     }
-    assert!(
-        !spinner.is_finished(),
-        "the spinning guest was to outlast the others"
-    );
-    cancel.cancel();
-    assert_eq!(spinner.await.unwrap().ended, Ended::Cancelled);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -88,10 +128,7 @@ async fn more_calls_than_there_are_places_wait_their_turn() {
     }
 
     // With both places taken, a third call still ends by its own clock.
-    let limits = Limits {
-        fuel: u64::MAX >> 1,
-        ..Limits::default()
-    };
+    let limits = endless();
     let first = CallSpec {
         limits: limits.clone(),
         ..spec(spinner.clone())

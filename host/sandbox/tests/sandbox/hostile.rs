@@ -13,14 +13,15 @@ use crate::support::{
 pub use crate::calls::{context_keeper, draws_and_tells, faults, waits_for_history, well_behaved};
 pub use crate::crosstalk::works;
 pub use crate::http::{http_flood, http_huge_body, http_smuggler};
-pub use crate::kinds::{arbitrates, checks_config, compensates, joins};
+pub use crate::http_attacks::looks_for_secrets;
+pub use crate::kinds::{arbitrates, checks_config, compensates, joins, leads_a_group};
 pub use crate::refused::{
     huge_table, newer_contract, no_plugin, too_many_memories, two_kinds, wants_figures,
     wants_history, wants_http, wants_the_unknown,
 };
 pub use crate::wasi::{
     wants_environment, wants_more_of_wasi, wasi_exits, wasi_makes_up_a_file, wasi_prints_for_ever,
-    wasi_sleeps, wasi_uses_everything,
+    wasi_sleeps, wasi_uses_everything, wasi_uses_the_rest,
 };
 
 macro_rules! assert_test_exists {
@@ -39,15 +40,31 @@ async fn spins(name: &str) {
     stopped_by_the_clock(name).await;
 }
 
-/// Attempts at stopping a guest in time. The machine may be busy with other things, so one of them
-/// must succeed; a guest that is not stopped at all never is.
-const ATTEMPTS: u32 = 20;
+/// How often a guest is to be stopped in time. The machine may be busy with other things, so that most of
+/// them count, and none may take as long as only a guest takes that is not stopped.
+const TIMES: usize = 5;
+const WITHIN: Duration = Duration::from_millis(100);
+const AT_THE_WORST: Duration = Duration::from_secs(3);
+
+/// What it took each time to stop what was to be stopped at once.
+fn was_stopped_in_time(name: &str, mut took: Vec<Duration>) {
+    took.sort();
+    assert_eq!(took.len(), TIMES);
+    assert!(
+        took[TIMES / 2] < WITHIN,
+        "{name} was stopped after {took:?}"
+    );
+    assert!(
+        took[TIMES - 1] < AT_THE_WORST,
+        "{name} was stopped after {took:?}"
+    );
+}
 
 /// Within a tenth of a second after its deadline.
 async fn stopped_by_the_clock(name: &str) {
     let timeout = Duration::from_millis(100);
-    let mut best = Duration::MAX;
-    for _ in 0..ATTEMPTS {
+    let mut took = Vec::new();
+    for _ in 0..TIMES {
         let started = Instant::now();
         let spinning = CallSpec {
             timeout,
@@ -55,14 +72,13 @@ async fn stopped_by_the_clock(name: &str) {
             ..spec(plugin(name))
         };
         let report = ENGINE.call(spinning).await;
-        best = best.min(started.elapsed());
+        let elapsed = started.elapsed();
         assert_eq!(report.ended, Ended::Deadline { limit: timeout });
+        assert!(elapsed >= timeout, "{name} was stopped early: {elapsed:?}");
+        took.push(elapsed - timeout);
         neighbour_works().await;
-        if best < timeout + Duration::from_millis(100) {
-            return;
-        }
     }
-    panic!("{name} was stopped after {best:?}");
+    was_stopped_in_time(name, took);
 }
 
 fn endless() -> Limits {
@@ -117,8 +133,8 @@ async fn busy_time_ends_a_call_that_has_fuel_and_time_left() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cancelling_ends_a_spinning_guest_within_a_tenth_of_a_second() {
-    let mut best = Duration::MAX;
-    for _ in 0..ATTEMPTS {
+    let mut took = Vec::new();
+    for _ in 0..TIMES {
         let spinning = CallSpec {
             limits: endless(),
             ..spec(plugin("loop_in_process"))
@@ -129,12 +145,9 @@ async fn cancelling_ends_a_spinning_guest_within_a_tenth_of_a_second() {
         let asked = Instant::now();
         cancel.cancel();
         assert_eq!(running.await.unwrap().ended, Ended::Cancelled);
-        best = best.min(asked.elapsed());
-        if best < Duration::from_millis(100) {
-            return;
-        }
+        took.push(asked.elapsed());
     }
-    panic!("it took {best:?}");
+    was_stopped_in_time("a cancelled guest", took);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -177,7 +177,7 @@ impl World {
         tokio::spawn(async move { engine.call(call).await })
     }
 
-    async fn fetch(&self, rules: Vec<HttpRule>, requests: Value) -> Vec<Value> {
+    pub(crate) async fn fetch(&self, rules: Vec<HttpRule>, requests: Value) -> Vec<Value> {
         answers(&self.engine.call(self.spec(rules, requests)).await)
     }
 
@@ -203,6 +203,23 @@ impl World {
             ..(*policy).clone()
         }));
         answers(&self.engine.call(call).await).remove(0)
+    }
+
+    /// What becomes of a guest in the text format that is given an address.
+    pub(crate) async fn hostile(
+        &self,
+        name: &str,
+        limits: Limits,
+        rule: HttpRule,
+        url: &str,
+    ) -> CallReport {
+        let mut call = self.spec(vec![rule], json!([]));
+        call.plugin = self.catalogue.load(&component(name), &grants()).unwrap();
+        call.request = Request::Process(task(&json!(url).to_string()));
+        call.limits = limits;
+        let report = self.engine.call(call).await;
+        crate::support::neighbour_works().await;
+        report
     }
 
     /// What comes of one request under one rule.
@@ -840,12 +857,7 @@ async fn hostile(name: &str, limits: Limits) -> (World, CallReport) {
     let world = World::new();
     let url = world.server.url("/status?200 OK");
     let url = url.replace(' ', "%20");
-    let mut call = world.spec(vec![world.rule()], json!([]));
-    call.plugin = world.catalogue.load(&component(name), &grants()).unwrap();
-    call.request = Request::Process(task(&json!(url).to_string()));
-    call.limits = limits;
-    let report = world.engine.call(call).await;
-    crate::support::neighbour_works().await;
+    let report = world.hostile(name, limits, world.rule(), &url).await;
     (world, report)
 }
 
@@ -873,4 +885,15 @@ pub async fn http_flood() {
     let (world, report) = hostile("http_flood", limits).await;
     assert_eq!(report.ended, Ended::HostCalls { limit: 50 });
     assert_eq!(world.server.seen().len(), 50);
+    let limits = Limits {
+        http_calls: 20,
+        ..Limits::default()
+    };
+    let (world, report) = hostile("http_flood", limits).await;
+    let ended = Ended::CapabilityCalls {
+        meter: "http_calls",
+        limit: 20,
+    };
+    assert_eq!(report.ended, ended);
+    assert_eq!(world.server.seen().len(), 20);
 }

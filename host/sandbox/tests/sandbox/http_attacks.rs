@@ -7,11 +7,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use menagerie_sandbox::{HttpRule, Resolver};
+use menagerie_sandbox::{HttpRule, Limits, Resolver};
 use serde_json::{Value, json};
 
 use crate::http::{TOKEN, World};
 use crate::outside::Outside;
+use crate::support::output;
 
 /// A name server that answers otherwise each time, and with the last answer from then on.
 struct Rebinding {
@@ -53,7 +54,7 @@ async fn a_name_that_changes_its_mind_is_asked_once_and_the_checked_address_is_t
     assert_eq!(answer["body"], "the first", "{answer}");
     assert_eq!(names.asked.load(Ordering::Relaxed), 1);
     assert!(second.seen().is_empty());
-    // Each connection looks the name up anew, and is checked anew: a redirect is one.
+    // Each connection looks the name up anew, and is checked anew.
     let closed = HttpRule {
         private_addresses: false,
         ..rule
@@ -61,6 +62,40 @@ async fn a_name_that_changes_its_mind_is_asked_once_and_the_checked_address_is_t
     let answer = world.one(closed, request("/x")).await;
     assert_eq!(answer["code"], "private-address", "{answer}");
     assert!(second.seen().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redirect_looks_its_name_up_anew_and_what_is_found_is_checked_anew() {
+    let (first, second) = (Outside::start(), Outside::start());
+    second.page("/x", "the second");
+    let port = first.address.port();
+    let (world, names) = rebinding(vec![vec![first.address], vec![second.address]]);
+    let open = HttpRule {
+        host: "rebound.example".to_owned(),
+        port,
+        ..world.rule()
+    };
+    // The same name leads elsewhere the second time: there the redirect goes, and not where the first went.
+    let url = format!("http://rebound.example:{port}/redirect?/x");
+    let answer = world.one(open.clone(), json!({ "url": url })).await;
+    assert_eq!(answer["body"], "the second", "{answer}");
+    assert_eq!(names.asked.load(Ordering::Relaxed), 2);
+    assert_eq!((first.seen().len(), second.seen().len()), (1, 1));
+
+    // A name that is granted, but into a network that this rule does not open.
+    let (world, names) = rebinding(vec![vec![first.address], vec![second.address]]);
+    let closed = HttpRule {
+        host: "inside.example".to_owned(),
+        private_addresses: false,
+        ..open.clone()
+    };
+    let url = format!("http://rebound.example:{port}/redirect?http://inside.example:{port}/x");
+    let answer = world
+        .fetch(vec![open, closed], json!([{ "url": url }]))
+        .await;
+    assert_eq!(answer[0]["code"], "private-address", "{answer:?}");
+    assert_eq!(names.asked.load(Ordering::Relaxed), 2);
+    assert_eq!((first.seen().len(), second.seen().len()), (2, 1));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -126,9 +161,8 @@ fn base64(bytes: &[u8]) -> String {
     text
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_secret_that_is_told_back_is_withheld_in_every_dress_and_split_as_it_may_be() {
-    let world = World::new();
+/// The secret in every dress that is promised to be recognised.
+fn dresses() -> Vec<(String, String)> {
     let hex: String = TOKEN.bytes().map(|byte| format!("%{byte:02x}")).collect();
     let escaped: String = TOKEN
         .encode_utf16()
@@ -147,11 +181,17 @@ async fn a_secret_that_is_told_back_is_withheld_in_every_dress_and_split_as_it_m
         dresses.push((format!("base64 at {before}"), standard));
         dresses.push((format!("base64url at {before}"), url_safe));
     }
+    dresses
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_is_told_back_is_withheld_in_every_dress_and_split_as_it_may_be() {
+    let world = World::new();
     let rule = HttpRule {
         secrets: vec![("authorization".to_owned(), "token".to_owned())],
         ..world.rule()
     };
-    for (dress, text) in dresses {
+    for (dress, text) in dresses() {
         let page = format!("before {text} after");
         world.page("/page", &page);
         for path in ["/page", "/in-chunks?/page"] {
@@ -168,4 +208,38 @@ async fn a_secret_that_is_told_back_is_withheld_in_every_dress_and_split_as_it_m
         .one(rule, json!({"url": world.url("/in-chunks?/page")}))
         .await;
     assert_eq!(answer["body"], "nothing to be seen here", "{answer}");
+}
+
+/// The guest looks through all of its memory, and finds what it was told: nothing of a secret that was
+/// sent with its own request, and all of one that is none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+pub async fn looks_for_secrets() {
+    let world = World::new();
+    let look = async |rule: HttpRule, path: &str| {
+        let report = world
+            .hostile(
+                "looks_for_secrets",
+                Limits::default(),
+                rule,
+                &world.url(path),
+            )
+            .await;
+        output(&report).to_owned()
+    };
+    let secret = || HttpRule {
+        secrets: vec![("authorization".to_owned(), "token".to_owned())],
+        ..world.rule()
+    };
+    for path in ["/echo", "/echo-header", "/in-chunks?/page"] {
+        world.page("/page", TOKEN);
+        assert_eq!(look(secret(), path).await, "[1,0]", "{path}");
+    }
+    for (dress, text) in dresses() {
+        world.page("/page", &text);
+        assert_eq!(look(secret(), "/page").await, "[1,0]", "{dress}");
+    }
+    // It sees what it looks for when that is there.
+    world.page("/page", TOKEN);
+    assert_eq!(look(world.rule(), "/page").await, "[0,1]");
+    assert_eq!(look(secret(), "/elsewhere").await, "[0,0]");
 }

@@ -1,7 +1,7 @@
 //! Every function of the contract beside `process` and `decide`: what it is told, what it answers,
 //! and that the meters hold for it like for any other.
 
-use menagerie_sandbox::types::{Difference, MemberResult, Outcome, Ruling};
+use menagerie_sandbox::types::{Difference, GroupView, MemberResult, Outcome, Ruling, Wake};
 use menagerie_sandbox::{CallReport, CallSpec, Ended, Reply, Request};
 
 use crate::support::{broken_rule, call, output, plugin, spec, task};
@@ -101,12 +101,54 @@ pub async fn arbitrates() {
         ("other", "/two")
     );
 
+    // A member that nobody gave it is nobody's result.
+    assert_eq!(
+        broken_rule(&ask("arbitrates", arbitrate(two_members(), "\"\"")).await),
+        "member"
+    );
     let long = vec![member("one", "1"), member(&"x".repeat(300), "2")];
     assert_eq!(
         broken_rule(&ask("arbitrates", arbitrate(long, "{}")).await),
         "name-length"
     );
     out_of_fuel(&ask("arbitrates", arbitrate(two_members(), ENDLESS)).await);
+}
+
+fn decide_group(config: &str, trigger: &str) -> Request {
+    Request::DecideGroup(Box::new(GroupView {
+        decision: 1,
+        trigger: trigger.to_owned(),
+        input: "{}".to_owned(),
+        config: config.to_owned(),
+        pipelines: Vec::new(),
+        escalations: Vec::new(),
+        history: Vec::new(),
+        iterations_left: 3,
+        extra: Vec::new(),
+    }))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+pub async fn leads_a_group() {
+    let report = ask("leads_a_group", decide_group("{}", "escalation")).await;
+    let Ended::Value(Reply::GroupDecision(decision)) = &report.ended else {
+        panic!("{}", report.ended)
+    };
+    assert_eq!(
+        (decision.reason.as_str(), decision.confidence),
+        ("escalation", 0.5)
+    );
+    assert!(matches!(decision.wake, Wake::AllFinished), "{decision:?}");
+
+    let sure = ask("leads_a_group", decide_group("{\"a\":1}", "start")).await;
+    assert_eq!(broken_rule(&sure), "confidence");
+    let long = "x".repeat(70 << 10);
+    let long = ask("leads_a_group", decide_group("{}", &long)).await;
+    assert_eq!(broken_rule(&long), "text-length");
+    out_of_fuel(&ask("leads_a_group", decide_group(ENDLESS, "start")).await);
+    // A strategy of pipelines has another `decide`.
+    let other = ask("strategy_without_sense", decide_group("{}", "start")).await;
+    assert!(matches!(&other.ended, Ended::Refused(_)), "{}", other.ended);
 }
 
 fn compensate(config: &str, confidence: Option<f64>) -> Request {

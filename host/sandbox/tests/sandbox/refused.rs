@@ -171,7 +171,7 @@ fn what_is_no_webassembly_is_shown_by_its_first_bytes() {
 }
 
 #[test]
-fn a_file_beyond_the_limit_is_not_even_read() {
+fn bytes_beyond_the_limit_are_not_even_looked_at() {
     let refused = refusal(&vec![0; (64 << 20) + 1]);
     assert_eq!(
         refused,

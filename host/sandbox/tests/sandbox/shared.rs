@@ -66,6 +66,21 @@ impl SharedState for State {
         values.insert(key.to_owned(), SharedValue { version, value });
         Ok(SharedAnswer::Set(version))
     }
+
+    async fn delete(&self, ordinal: u32, key: &str, expected: u32) -> Result<SharedAnswer, String> {
+        let mut made = self.made.lock().unwrap();
+        if made.contains(&ordinal) {
+            return Err(format!("change {ordinal} is asked for twice"));
+        }
+        made.push(ordinal);
+        let mut values = self.values.lock().unwrap();
+        let found = values.get(key).cloned();
+        if found.as_ref().map(|found| found.version) != Some(expected) {
+            return Ok(SharedAnswer::Conflict(found));
+        }
+        values.remove(key);
+        Ok(SharedAnswer::Set(expected + 1))
+    }
 }
 
 fn call(state: &Arc<State>, asks: &Value) -> CallSpec {
@@ -122,6 +137,32 @@ async fn what_the_grant_allows_is_read_and_changed() {
     ]);
     assert_eq!(json!(answers), expected);
     assert_eq!(report.usage.denied_host_calls, 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_of_the_expected_version_is_taken_away() {
+    let state = Arc::new(State::default());
+    let asks = json!([
+        {"key": "n", "delete": true, "expected": 1},
+        {"key": "n", "set": "x"},
+        {"key": "n", "delete": true, "expected": 2},
+        {"key": "n", "delete": true, "expected": 1},
+        {"key": "n"},
+        {"key": "budget", "delete": true, "expected": 1},
+        {"key": "no key", "delete": true, "expected": 1},
+    ]);
+    let (answers, report) = asked(&state, asks).await;
+    let expected = json!([
+        {"conflict": null},
+        {"set": 1},
+        {"conflict": [1, "x"]},
+        "deleted",
+        {"found": null},
+    ]);
+    assert_eq!(json!(answers[..5]), expected);
+    assert_eq!(answers[5]["problem"][0], "denied");
+    assert_eq!(answers[6]["problem"][0], "invalid-key");
+    assert_eq!(report.usage.denied_host_calls, 1);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -25,6 +25,10 @@ pub fn wants_more_of_wasi() {
 }
 
 async fn everything(seed: u8, now_ms: i64) -> CallReport {
+    drawn("wasi_uses_everything", seed, now_ms).await
+}
+
+async fn drawn(guest: &str, seed: u8, now_ms: i64) -> CallReport {
     let invocation = Invocation {
         seed: [seed; 32],
         now_ms,
@@ -32,7 +36,7 @@ async fn everything(seed: u8, now_ms: i64) -> CallReport {
     };
     call(CallSpec {
         invocation,
-        ..spec(plugin("wasi_uses_everything"))
+        ..spec(plugin(guest))
     })
     .await
 }
@@ -60,6 +64,21 @@ pub async fn wasi_uses_everything() {
     assert_eq!(again.usage.fuel, report.usage.fuel);
     assert_ne!(output(&everything(2, 951_782_400_123).await), answer);
     assert!(matches!(everything(1, -5).await.ended, Ended::Value(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+pub async fn wasi_uses_the_rest() {
+    let report = drawn("wasi_uses_the_rest", 1, 0).await;
+    let answer = output(&report).to_owned();
+    assert_eq!(report.usage.host_calls, 11);
+    assert_ne!(answer[1..17], answer[17..33], "two draws");
+    let again = drawn("wasi_uses_the_rest", 1, 0).await;
+    assert_eq!(
+        (output(&again), again.usage.fuel),
+        (&*answer, report.usage.fuel)
+    );
+    let other = drawn("wasi_uses_the_rest", 2, 0).await;
+    assert_ne!(output(&other), answer);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -10,6 +10,9 @@ struct Input {
     /// Turns of a loop before each request: work that is done again after a suspension.
     #[serde(default)]
     work: u32,
+    /// Ends as what may work another time, once it has asked.
+    #[serde(default)]
+    fails: bool,
 }
 
 #[derive(Deserialize)]
@@ -17,6 +20,9 @@ struct Wanted {
     #[serde(default = "get")]
     method: String,
     url: String,
+    /// With what was drawn behind a `?`.
+    #[serde(default)]
+    by_chance: bool,
     #[serde(default)]
     headers: Vec<(String, String)>,
     #[serde(default)]
@@ -59,10 +65,16 @@ fn process(task: Task<Input>) -> Result<Outcome<Output>, Fault> {
         menagerie::info!("{} {} ({worked})", wanted.method, answers.len());
         answers.push(send(wanted));
     }
+    if task.input.fails {
+        return Err(Fault::transient("as it was asked for"));
+    }
     Ok(Outcome::new(Output { answers }))
 }
 
-fn send(wanted: Wanted) -> Answer {
+fn send(mut wanted: Wanted) -> Answer {
+    if wanted.by_chance {
+        wanted.url.push_str(&format!("?{:08x}", random::next_u32()));
+    }
     let mut request = Request::new(wanted.method, wanted.url).body(wanted.body);
     if wanted.bytes > 0 {
         request.body = vec![b'x'; wanted.bytes];

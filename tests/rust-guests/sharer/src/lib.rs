@@ -30,6 +30,9 @@ struct Ask {
     set: Option<Value>,
     #[serde(default)]
     expected: Option<u32>,
+    /// Take it away instead.
+    #[serde(default)]
+    delete: bool,
     /// So many bytes of text instead.
     #[serde(default)]
     bytes: usize,
@@ -45,6 +48,7 @@ struct Output {
 enum Answer {
     Found(Option<(u32, Value)>),
     Set(u32),
+    Deleted,
     Conflict(Option<(u32, Value)>),
     Problem(String, String),
 }
@@ -70,6 +74,12 @@ fn answer(ask: Ask) -> Answer {
         0 => ask.set,
         bytes => Some("x".repeat(bytes).into()),
     };
+    if ask.delete {
+        return match shared::delete(&ask.key, ask.expected.unwrap_or(0)) {
+            Ok(()) => Answer::Deleted,
+            Err(refusal) => refused_change(refusal),
+        };
+    }
     match set {
         Some(value) => changed(&ask.key, ask.expected, value),
         None => match shared::get(&ask.key) {
@@ -82,8 +92,14 @@ fn answer(ask: Ask) -> Answer {
 fn changed(key: &str, expected: Option<u32>, value: Value) -> Answer {
     match shared::compare_and_set(key, expected, value) {
         Ok(version) => Answer::Set(version),
-        Err(Refusal::Conflict(found)) => Answer::Conflict(found.map(told)),
-        Err(Refusal::Problem(problem)) => refused(problem),
+        Err(refusal) => refused_change(refusal),
+    }
+}
+
+fn refused_change(refusal: Refusal) -> Answer {
+    match refusal {
+        Refusal::Conflict(found) => Answer::Conflict(found.map(told)),
+        Refusal::Problem(problem) => refused(problem),
     }
 }
 
