@@ -55,7 +55,20 @@ impl SharedState for Asking {
             ordinal,
             key: key.to_owned(),
             expected,
-            value: Document::from(value),
+            value: Some(Document::from(value)),
+        });
+        self.desk()?
+            .ask(|tell| Question::Set { change, tell })
+            .await
+    }
+
+    async fn delete(&self, ordinal: u32, key: &str, expected: u32) -> Result<SharedAnswer, String> {
+        let change = Box::new(SharedChange {
+            call: self.call,
+            ordinal,
+            key: key.to_owned(),
+            expected: Some(expected),
+            value: None,
         });
         self.desk()?
             .ask(|tell| Question::Set { change, tell })

@@ -148,7 +148,13 @@ impl Questions {
     /// Answers what was taken, now that `recorded` is durable. A call that is not outstanding any more
     /// gets no answer, and needs none.
     pub(crate) fn answer(&mut self, run: &Run, recorded: &[Recorded]) {
-        let revoked = |made: &Recorded| matches!(made.event, Event::GrantRevoked { .. });
+        let revoked = |made: &Recorded| {
+            let event = &made.event;
+            matches!(
+                event,
+                Event::GrantRevoked { .. } | Event::GrantReturned { .. }
+            )
+        };
         if recorded.iter().any(revoked) {
             self.tell_revoked(run);
         }

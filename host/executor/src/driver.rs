@@ -6,8 +6,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use menagerie_journal::{Batch, Claim, InboxEntry, Journal, RunKey, Status};
 use menagerie_orchestration::command::Call;
@@ -81,7 +83,14 @@ pub(crate) struct Surroundings {
 /// A call under way. Dropped, it is cancelled: a loop that is dropped leaves no guest behind.
 struct Live {
     cancel: DropGuard,
-    task: JoinHandle<()>,
+    /// None while the loop makes the call itself, and when it has.
+    task: Option<JoinHandle<()>>,
+}
+
+/// A call that the loop makes itself while it waits for nothing but its answer.
+struct AtHand {
+    id: CallId,
+    made: BoxFuture<'static, Option<Input>>,
 }
 
 /// Drives one run.
@@ -98,6 +107,9 @@ pub(crate) struct Driver {
     outstanding: Outstanding,
     known: Known,
     live: BTreeMap<CallId, Live>,
+    /// The only call under way, from its start until something else happens: a task of its own would
+    /// have to be woken, and to wake the loop, at every step.
+    at_hand: Option<AtHand>,
     places: Arc<Places>,
     /// Calls that nobody waits for any more, until they have ended.
     ending: Vec<JoinHandle<()>>,
@@ -140,6 +152,7 @@ impl Driver {
             run,
             known,
             live: BTreeMap::new(),
+            at_hand: None,
             ending: Vec::new(),
             sender,
             inputs,
@@ -200,6 +213,7 @@ impl Driver {
     /// Ends what is under way and notes that nothing is: the next owner need not count the calls
     /// as ones that ended their host.
     async fn park(&mut self) -> Result<Stopped, ExecutorError> {
+        self.hand_over();
         let mut inputs = self.await_outside().await?;
         self.end_calls().await;
         // Answers that are there already need not be bought again.
@@ -231,10 +245,12 @@ impl Driver {
     async fn end_calls(&mut self) {
         // A call that has just answered must not wait for room in a channel that nobody empties.
         self.inputs.close();
+        // Nobody polls it any more.
+        self.at_hand = None;
         // All are told before the first is waited for.
         let told = std::mem::take(&mut self.live)
             .into_values()
-            .map(Live::cancelled);
+            .filter_map(Live::cancelled);
         self.ending.extend(told);
         for task in self.ending.drain(..) {
             // The call ends within the sandbox's own bound; what a panic in it means was told.
@@ -312,28 +328,12 @@ impl Driver {
 
     /// Waits for something to happen, and takes everything that has.
     async fn next_inputs(&mut self) -> Vec<Input> {
-        self.set_alarm();
-        let alarm = &mut self.alarm;
-        let timer = async {
-            match alarm {
-                Some(set) => {
-                    set.rings.as_mut().await;
-                    *alarm = None;
-                }
-                None => std::future::pending().await,
-            }
-        };
+        // Guests that answer at once must not keep others from this thread.
+        tokio::task::consume_budget().await;
         let mut inputs = Vec::new();
-        tokio::select! {
-            input = self.inputs.recv() => inputs.extend(input),
-            () = self.questions.come() => {}
-            () = timer => {}
-            () = self.mail.may_have_come() => {}
-            () = self.places.moved() => {}
-            () = self.around.stop.cancelled() => {}
-        }
-        if !self.around.clock.passes_by_itself() {
-            self.alarm = None;
+        match self.answer_at_once().await {
+            Some(answer) => inputs.extend(answer),
+            None => self.something(&mut inputs).await,
         }
         while let Ok(input) = self.inputs.try_recv() {
             inputs.push(input);
@@ -344,6 +344,68 @@ impl Driver {
                 .map(|(_, timer)| Input::TimerFired(timer)),
         );
         inputs
+    }
+
+    /// What came of the call at hand, if it is made without waiting for anything: most are, and then
+    /// there is no need to set up all that the loop may wait for.
+    async fn answer_at_once(&mut self) -> Option<Option<Input>> {
+        let answer = std::future::poll_fn(|context| {
+            let polled = match &mut self.at_hand {
+                Some(at_hand) => at_hand.made.as_mut().poll(context),
+                None => Poll::Pending,
+            };
+            Poll::Ready(match polled {
+                Poll::Ready(answer) => Some(answer),
+                Poll::Pending => None,
+            })
+        })
+        .await;
+        if answer.is_some() {
+            self.at_hand = None;
+        }
+        answer
+    }
+
+    /// Waits for whatever is first. A call at hand that has not ended by then gets its own task.
+    async fn something(&mut self, inputs: &mut Vec<Input>) {
+        self.set_alarm();
+        let mut at_hand = self.at_hand.take();
+        let made = async {
+            match &mut at_hand {
+                Some(at_hand) => at_hand.made.as_mut().await,
+                None => std::future::pending().await,
+            }
+        };
+        let alarm = &mut self.alarm;
+        let timer = async {
+            match alarm {
+                Some(set) => {
+                    set.rings.as_mut().await;
+                    *alarm = None;
+                }
+                None => std::future::pending().await,
+            }
+        };
+        let mut ended = false;
+        tokio::select! {
+            answer = made => {
+                ended = true;
+                inputs.extend(answer);
+            }
+            input = self.inputs.recv() => inputs.extend(input),
+            () = self.questions.come() => {}
+            () = timer => {}
+            () = self.mail.may_have_come() => {}
+            () = self.places.moved() => {}
+            () = self.around.stop.cancelled() => {}
+        }
+        if !ended {
+            self.at_hand = at_hand;
+            self.hand_over();
+        }
+        if !self.around.clock.passes_by_itself() {
+            self.alarm = None;
+        }
     }
 
     /// Sees to it that the alarm rings no later than the first timer is due.
@@ -396,7 +458,7 @@ impl Driver {
         let cancelled = self
             .live
             .extract_if(.., gone)
-            .map(|(_, live)| live.cancelled());
+            .filter_map(|(_, live)| live.cancelled());
         self.ending.extend(cancelled);
         let most = self.run.limits().most_begun();
         for (id, may_start) in calls {
@@ -411,36 +473,61 @@ impl Driver {
                 return;
             };
             if let Some(call) = self.run.call(*id) {
-                self.live.insert(*id, self.start(call, place));
+                let alone = calls.len() == 1;
+                let (live, at_hand) = self.start(call, place, alone);
+                self.live.insert(*id, live);
+                self.at_hand = at_hand;
             }
         }
     }
 
-    fn start(&self, call: Call, place: Place) -> Live {
+    /// Starts a call: in a task of its own, or, if it is the only one that there is, at hand.
+    fn start(&self, call: Call, place: Place, alone: bool) -> (Live, Option<AtHand>) {
         let cancel = CancellationToken::new();
+        let id = call.id;
         let guest = GuestTask {
             gate: self.around.gate.clone(),
             clock: self.around.clock.clone(),
             guests: self.guests.clone(),
             watcher: self.watcher.clone(),
             key: format!("{}/{}", self.key, call.role).into(),
-            sender: self.sender.clone(),
             places: self.places.clone(),
             figures: self.figures.clone(),
             desk: self.questions.desk(),
             cancel: cancel.clone(),
         };
-        Live {
-            cancel: cancel.drop_guard(),
-            task: tokio::spawn(guest.make(call, place)),
+        let made = guest.make(call, place).boxed();
+        let cancel = cancel.drop_guard();
+        if alone {
+            return (Live { cancel, task: None }, Some(AtHand { id, made }));
+        }
+        let task = Some(tokio::spawn(told(made, self.sender.clone())));
+        (Live { cancel, task }, None)
+    }
+
+    /// Gives the call at hand a task of its own: the loop has something else to do.
+    fn hand_over(&mut self) {
+        let Some(AtHand { id, made }) = self.at_hand.take() else {
+            return;
+        };
+        if let Some(live) = self.live.get_mut(&id) {
+            live.task = Some(tokio::spawn(told(made, self.sender.clone())));
         }
     }
 }
 
 impl Live {
-    fn cancelled(self) -> JoinHandle<()> {
+    fn cancelled(self) -> Option<JoinHandle<()>> {
         drop(self.cancel);
         self.task
+    }
+}
+
+/// Makes a call and tells the loop of its answer.
+async fn told(made: BoxFuture<'static, Option<Input>>, loop_of_run: mpsc::Sender<Input>) {
+    if let Some(input) = made.await {
+        // The loop is gone when this fails, and the run with it.
+        let _ = loop_of_run.send(input).await;
     }
 }
 

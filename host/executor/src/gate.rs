@@ -139,6 +139,9 @@ impl Gate {
 
     /// Waits for a slot. Dropping the future gives the place up.
     pub async fn enter(&self, ticket: Ticket) -> Slot {
+        if let Some(slot) = self.enter_at_once(&ticket) {
+            return slot;
+        }
         // The semaphore is never closed, so that the only way on is with a place in the queue.
         let room = self.0.room.clone().acquire_owned().await;
         let (admit, mut admitted) = oneshot::channel();
@@ -165,6 +168,26 @@ impl Gate {
         drop(queued);
         drop(room);
         slot
+    }
+
+    /// A slot, if one is free and nobody waits.
+    fn enter_at_once(&self, ticket: &Ticket) -> Option<Slot> {
+        let mut state = self.state();
+        if state.free == 0 || !state.queue.is_empty() {
+            return None;
+        }
+        let load = state.load.entry(ticket.key.clone()).or_insert(0);
+        if *load >= ticket.max_load.max(1) {
+            return None;
+        }
+        *load += 1;
+        state.free -= 1;
+        state.arrivals += 1;
+        state.statistics.admitted += 1;
+        Some(Slot {
+            gate: Some(self.clone()),
+            key: ticket.key.clone(),
+        })
     }
 
     /// True from the time the queue is at 80 % until it is below again.
@@ -197,6 +220,9 @@ impl Gate {
                 if *load == 0 {
                     state.load.remove(key);
                 }
+            }
+            if state.queue.is_empty() {
+                return;
             }
         }
         self.admit_waiting();

@@ -1,4 +1,4 @@
-//! One guest call on its way: through the gate, into the guest, and back to its run's loop.
+//! One guest call on its way: through the gate, into the guest, and out with what its run's loop is told.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -9,7 +9,6 @@ use menagerie_orchestration::command::Call;
 use menagerie_orchestration::event::{CallFacts, CallId, CallOf, StepResult};
 use menagerie_orchestration::failure::Failure;
 use menagerie_orchestration::input::Input;
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -20,7 +19,7 @@ use crate::guests::{GuestAnswer, GuestReply, Guests};
 use crate::held::{HeldSlot, Place, Places};
 use crate::watch::Watcher;
 
-/// One guest call on its way: through the gate, into the guest, back to the loop.
+/// One guest call on its way: through the gate and into the guest.
 pub(crate) struct GuestTask {
     pub(crate) gate: Gate,
     pub(crate) clock: Arc<dyn Clock>,
@@ -29,14 +28,14 @@ pub(crate) struct GuestTask {
     pub(crate) key: Arc<str>,
     pub(crate) places: Arc<Places>,
     pub(crate) figures: Option<Arc<FlowFigures>>,
-    pub(crate) sender: mpsc::Sender<Input>,
     pub(crate) desk: Desk,
     pub(crate) cancel: CancellationToken,
 }
 
 impl GuestTask {
-    /// Makes a call that has a place among those of its run.
-    pub(crate) async fn make(self, call: Call, place: Place) {
+    /// Makes a call that has a place among those of its run, and gives what the loop is to be told;
+    /// nothing when the call was cancelled.
+    pub(crate) async fn make(self, call: Call, place: Place) -> Option<Input> {
         let (queued, waited) = (self.clock.now(), self.clock.monotonic());
         let ticket = Ticket {
             key: self.key.clone(),
@@ -50,7 +49,8 @@ impl GuestTask {
             slot = self.gate.enter(ticket.clone()) => slot,
             () = self.cancel.cancelled() => {
                 drop(place);
-                return self.places.tell();
+                self.places.tell();
+                return None;
             }
         };
         let slot_wait = self.clock.monotonic().saturating_sub(waited);
@@ -68,7 +68,8 @@ impl GuestTask {
         drop(counted);
         if self.cancel.is_cancelled() {
             // Nobody waits for the answer any more; the attempt counts as never made.
-            return self.places.tell();
+            self.places.tell();
+            return None;
         }
         let facts = CallFacts {
             ready,
@@ -94,11 +95,7 @@ impl GuestTask {
             repeated_host_calls: answer.used.repeated_host_calls,
             plugin: self.guests.digest(&role),
         };
-        // The loop is gone when this fails, and the run with it.
-        let _ = self
-            .sender
-            .send(input_of(id, strategy, answer, facts))
-            .await;
+        Some(input_of(id, strategy, answer, facts))
     }
 
     /// The guest's answer; a panic in the host is a failure of the call, so that no run hangs.

@@ -121,7 +121,7 @@ mod tests {
     }
 
     /// A journal with a run of some hundred decisions, and the entries that they made, oldest first.
-    async fn long_run() -> (JournalHistory, Run, Vec<HistoryEntry>) {
+    async fn long_run() -> (JournalHistory, Run, Vec<Arc<HistoryEntry>>) {
         let journal = MemoryJournal::new("test");
         let key = RunKey::in_default("run-1");
         let mut run = Run::new(flow());
@@ -141,7 +141,7 @@ mod tests {
             entries.extend(
                 (expected..)
                     .zip(&recorded)
-                    .filter_map(|(seq, one)| HistoryEntry::of(seq, one)),
+                    .filter_map(|(seq, one)| HistoryEntry::of(seq, one).map(Arc::new)),
             );
             let batch = store::batch(&key, &run, &recorded).unwrap();
             match &claim {

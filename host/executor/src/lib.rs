@@ -6,6 +6,7 @@
 mod asking;
 mod assemble;
 mod call_log;
+mod chance;
 mod clock;
 mod desk;
 mod driver;
@@ -50,7 +51,8 @@ pub use host::{Began, BeginRun, Detached, GivenFile, Host, HostParts, TakeFrom};
 pub use library::Library;
 pub use migrating::{MigrateError, Migration};
 pub use registry::{
-    Candidate, Contents, Entry, More, Registry, RegistryError, Revocation, Version, Wants,
+    Accepted, Candidate, Contents, Entry, More, Registry, RegistryError, Revocation, Source,
+    Version, Wants,
 };
 pub use replay::{
     Fuel, JudgedCall, Progress, Replacement, ReplayError, Replayed, Versions, history_of, replay,

@@ -111,13 +111,18 @@ impl Room {
         self.owed.store(true, Ordering::SeqCst);
     }
 
-    /// Asks the store for the mail of all, if that is due.
+    /// Asks the store for the mail of all, if that is due: somebody who listened says so, or it is time,
+    /// since loops whose guests answer at once never listen.
     async fn ask_if_owed(&self) -> Result<(), Error> {
-        if !self.owed.swap(false, Ordering::SeqCst) {
-            return Ok(());
+        let owed = self.owed.swap(false, Ordering::SeqCst);
+        {
+            let (mut next, now) = (lock(&self.next), Instant::now());
+            if !owed && now < *next {
+                return Ok(());
+            }
+            *next = now + self.interval;
         }
         let unasked = Unasked(&self.owed);
-        *lock(&self.next) = Instant::now() + self.interval;
         let runs = self.journal.mail().await?;
         std::mem::forget(unasked);
         self.tell(&runs);

@@ -300,6 +300,11 @@ impl Resident {
         self.silence.note(journal.pulses().await?);
         for (pulse, silent) in self.silence.longer_than(patience) {
             let runs = journal.owned_by(&pulse.process).await?;
+            // One that had nothing to do may have come to own these since it was looked at: then it
+            // has given a sign before them.
+            if !runs.is_empty() && !journal.pulses().await?.contains(&pulse) {
+                continue;
+            }
             if !runs.is_empty() && self.silence.is_news(&pulse.process) {
                 (self.told)(&Happening::Silent {
                     owner: &pulse.owner,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use menagerie_journal::{
     Batch, Checkpoint, Content, Digest, Journal, Loaded, NewEvent, RunKey, Snapshot, Status,
@@ -14,6 +15,7 @@ use menagerie_orchestration::flow::Flow;
 use menagerie_orchestration::run::{Run, RunStatus, SNAPSHOT_VERSION};
 use menagerie_orchestration::time::Timestamp;
 use menagerie_orchestration::wire::{self, WireError};
+use tokio::time::Instant;
 
 use crate::error::ExecutorError;
 
@@ -25,6 +27,10 @@ const SNAPSHOT_INTERVAL: u64 = 1_024;
 const SNAPSHOT_BYTES_PER_INTERVAL: usize = 1 << 20;
 /// A snapshot larger than this is never made: a store keeps it in one row.
 const LARGEST_SNAPSHOT: usize = 64 << 20;
+
+/// How often to give a sign of life, at the most, while a run is being folded. After an event and by no
+/// clock: whoever waits for one event for ever hangs.
+const BETWEEN_SIGNS: Duration = Duration::from_secs(1);
 
 /// The status of a run whose host was asked to stop: nothing was under way when it ended.
 const PARKED: &str = "parked";
@@ -290,8 +296,13 @@ pub(crate) async fn fold(
             }
         }
     }
+    let mut sign = Instant::now();
     for stored in &events {
         run.apply(&read_event(journal, key, stored).await?);
+        if sign.elapsed() >= BETWEEN_SIGNS {
+            journal.beat();
+            sign = Instant::now();
+        }
     }
     Ok(run)
 }

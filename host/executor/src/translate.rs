@@ -133,6 +133,9 @@ pub(crate) fn limits_of(asked: &CallLimits, node: &EngineConfig) -> Limits {
     set(&mut limits.host_call_bytes, asked.host_call_bytes);
     set(&mut limits.bytes_to_host, asked.guest_bytes);
     set(&mut limits.handles, asked.handles);
+    set(&mut limits.http_calls, asked.http_calls);
+    set(&mut limits.shared_calls, asked.shared_calls);
+    set(&mut limits.artifact_calls, asked.artifact_calls);
     set(&mut limits.json_depth, asked.json_depth);
     set(&mut limits.json_nodes, asked.json_nodes);
     set(&mut limits.context_bytes, asked.context_bytes);
@@ -207,7 +210,7 @@ pub(crate) fn view_of(view: &View, flow: &Flow, config: &Document, skills: &Skil
             .map(|agent| agent_of(agent, flow, skills))
             .collect(),
         steps: view.steps.iter().map(step_of).collect(),
-        history: view.history.iter().map(entry_of).collect(),
+        history: view.history.iter().map(|entry| entry_of(entry)).collect(),
         current_step: view.current_step.clone(),
         step_duration_ms: view.step_duration_ms,
         retry_count: view.retry_count,
@@ -374,6 +377,9 @@ mod tests {
             guest_bytes: Some(9),
             handles: Some(10),
             host_calls: Some(11),
+            http_calls: Some(18),
+            shared_calls: Some(19),
+            artifact_calls: Some(20),
             output_bytes: Some(12),
             json_depth: Some(13),
             json_nodes: Some(14),
@@ -393,6 +399,9 @@ mod tests {
             bytes_to_host: 9,
             handles: 10,
             host_calls: 11,
+            http_calls: 18,
+            shared_calls: 19,
+            artifact_calls: 20,
             output_bytes: 12,
             json_depth: 13,
             json_nodes: 14,

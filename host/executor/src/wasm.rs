@@ -14,12 +14,12 @@ use menagerie_sandbox::{
     ArtifactAccess, CallLog, CallReport, CallSpec, Catalogue, Ended, HistoryPager, HostWaits,
     Invocation, LogLine, NoWaits, Observer, Outside, Progress, Reply, Request, SharedAccess, types,
 };
-use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
 use crate::asking::Asking;
 use crate::assemble::{Assembled, Part};
 use crate::call_log::{Attempt, JournalCallLog};
+use crate::chance;
 use crate::clock::Clock;
 use crate::desk::Desk;
 use crate::driver::Surroundings;
@@ -234,7 +234,7 @@ impl RunCalls {
                 logged_as: call.call_log_name(),
                 name: name.to_owned(),
                 attempt: call.id.attempt,
-                seed: self.call_seed(run, call),
+                seed: chance::seed_of(self.seed, run, &call.step, call.id.attempt),
                 now_ms: call.logical_time.0,
                 last_fault: call.last_fault.as_ref().map(translate::fault_of),
                 hints: texts(&call.hints),
@@ -261,18 +261,6 @@ impl RunCalls {
                 waits: ports.waits,
             },
         }
-    }
-
-    /// What all chance in an attempt comes from: run, step and attempt, never the execution.
-    fn call_seed(&self, run: &str, call: &Call) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        hash.update(self.seed.to_le_bytes());
-        hash.update(call.id.attempt.to_le_bytes());
-        for part in [run, &call.step] {
-            hash.update((part.len() as u64).to_le_bytes());
-            hash.update(part.as_bytes());
-        }
-        hash.finalize().into()
     }
 }
 

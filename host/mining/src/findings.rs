@@ -56,11 +56,7 @@ pub fn findings(
     shown: impl Fn(f64) -> String,
 ) -> Vec<Finding> {
     let figures = Performance::of(log);
-    let Some(duration) = figures
-        .case_duration
-        .map(|duration| duration.total_ms)
-        .filter(|total| *total > 0.0)
-    else {
+    let Some(duration) = figures.case_duration.map(|duration| duration.total_ms) else {
         return Vec::new();
     };
     let mut found = Vec::new();
@@ -70,7 +66,21 @@ pub fn findings(
     for case in log.cases() {
         failures(log, &steps(log.events_of(case)), &shown, &mut found);
     }
-    slower(duration, earlier_ms, &shown, &mut found);
+    // Within one millisecond nothing took long, and yet something may be missing.
+    if duration > 0.0 {
+        slower(duration, earlier_ms, &shown, &mut found);
+        times(&figures, duration, &shown, &mut found);
+    }
+    found.sort_by_key(|finding| finding.kind);
+    found
+}
+
+fn times(
+    figures: &Performance,
+    duration: f64,
+    shown: &impl Fn(f64) -> String,
+    found: &mut Vec<Finding>,
+) {
     if let Some(worst) = figures.bottlenecks.first()
         && worst.waiting_caused_ms >= WORTH * duration
     {
@@ -101,8 +111,6 @@ pub fn findings(
             ),
         });
     }
-    found.sort_by_key(|finding| finding.kind);
-    found
 }
 
 fn deviations(log: &Log, model: &PetriNet, found: &mut Vec<Finding>) {
@@ -221,12 +229,31 @@ mod tests {
         builder.finish()
     }
 
+    fn task(name: &str, after: Vec<usize>) -> Task {
+        Task {
+            name: name.to_owned(),
+            after,
+            ..Task::default()
+        }
+    }
+
     fn told(log: &Log, model: Option<&PetriNet>, earlier: &[f64]) -> Vec<String> {
         let shown = |ms: f64| format!("{} s", ms / 1e3);
         findings(log, model, earlier, shown)
             .into_iter()
             .map(|finding| finding.text)
             .collect()
+    }
+
+    #[test]
+    fn a_case_of_less_than_a_millisecond_is_told_of_what_it_lacks_and_of_no_times() {
+        use Lifecycle::{Complete, Start};
+        let log = log(&[(0, "fetch", Start, 1), (0, "fetch", Complete, 1)]);
+        let net = PetriNet::of_order(&[task("fetch", vec![]), task("check", vec![0])]);
+        assert_eq!(
+            told(&log, Some(&net), &[1000.0; 10]),
+            ["`check` is declared and was not completed"]
+        );
     }
 
     #[test]
@@ -241,11 +268,6 @@ mod tests {
             (10, "sum", Start, 1),
             (11, "sum", Complete, 1),
         ]);
-        let task = |name: &str, after: Vec<usize>| Task {
-            name: name.to_owned(),
-            after,
-            ..Task::default()
-        };
         let net = PetriNet::of_order(&[
             task("fetch", vec![]),
             task("check", vec![0]),

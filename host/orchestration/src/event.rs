@@ -525,8 +525,9 @@ pub enum Event<D = Document> {
         /// The version that it had to have; none if it was not to be there.
         #[serde(skip_serializing_if = "Option::is_none")]
         expected: Option<u32>,
-        /// What it was to be.
-        value: D,
+        /// What it was to be; absent where it was to go.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        value: Option<D>,
         /// The answer.
         outcome: SharedOutcome,
     },
@@ -549,6 +550,15 @@ pub enum Event<D = Document> {
     },
     /// A capability was taken from a use of a plugin, from its next host call on.
     GrantRevoked {
+        /// `agent:NAME`, `strategy` or `aggregator:NAME`.
+        role: String,
+        /// The interface.
+        interface: String,
+        /// Who wanted it.
+        by: String,
+    },
+    /// A capability that was taken is there again, from the next host call on.
+    GrantReturned {
         /// `agent:NAME`, `strategy` or `aggregator:NAME`.
         role: String,
         /// The interface.

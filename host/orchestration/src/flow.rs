@@ -255,6 +255,8 @@ pub enum PluginSource {
     Named(String),
     /// A file, relative to the flow file.
     File(String),
+    /// What was added from a registry, `oci://HOST/NAME@sha256:…`, by the digest of its manifest.
+    Oci(String),
 }
 
 /// One agent of a pipeline.
@@ -346,6 +348,15 @@ pub struct CallLimits {
     pub handles: Option<u32>,
     /// Host calls.
     pub host_calls: Option<u64>,
+    /// Requests of `http`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http_calls: Option<u32>,
+    /// Calls of `shared`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_calls: Option<u32>,
+    /// Calls of `artifacts`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_calls: Option<u32>,
     /// Bytes of the answer.
     pub output_bytes: Option<u64>,
     /// How deeply JSON in the answer is nested.

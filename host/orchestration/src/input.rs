@@ -119,6 +119,13 @@ pub enum Wish {
         /// The interface.
         interface: String,
     },
+    /// Give back a capability that was taken.
+    Grant {
+        /// `agent:NAME`, `strategy` or `aggregator:NAME`.
+        role: String,
+        /// The interface.
+        interface: String,
+    },
     /// Note the present state by name.
     Checkpoint {
         /// For people.

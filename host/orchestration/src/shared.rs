@@ -30,7 +30,8 @@ pub struct Versioned {
     pub value: Document,
 }
 
-/// A change that a call asks for.
+/// A change that a call asks for. A value that goes leaves its version behind, so that what is set under its
+/// key later is not taken for it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SharedChange {
     /// The call.
@@ -41,14 +42,17 @@ pub struct SharedChange {
     pub key: String,
     /// The version that it must have; none if it must not be there.
     pub expected: Option<u32>,
-    /// What it is to be.
-    pub value: Document,
+    /// What it is to be; nothing takes it away.
+    pub value: Option<Document>,
 }
 
 /// Everything that is shared in a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Shared {
     values: BTreeMap<String, Versioned>,
+    /// The versions under which values went.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    gone: BTreeMap<String, u32>,
     /// Of all keys and values.
     bytes: usize,
     /// Asked for so far.
@@ -69,16 +73,18 @@ impl Shared {
     /// What comes of a change.
     pub(crate) fn judge(&self, change: &SharedChange) -> SharedOutcome {
         let version = self.values.get(&change.key).map(|present| present.version);
-        if version != change.expected {
+        let nothing_to_take = version.is_none() && change.value.is_none();
+        if version != change.expected || nothing_to_take {
             return SharedOutcome::Conflict { version };
         }
         let before = self.size(&change.key);
-        let after = change.key.len() + change.value.to_text().len();
+        let after = size_of(&change.key, change.value.as_ref());
         if self.bytes - before + after > MOST_BYTES || self.changes >= MOST_CHANGES {
             return SharedOutcome::Full;
         }
+        let before = version.or_else(|| self.gone.get(&change.key).copied());
         SharedOutcome::Set {
-            version: version.unwrap_or(0).saturating_add(1),
+            version: before.unwrap_or(0).saturating_add(1),
         }
     }
 
@@ -87,22 +93,38 @@ impl Shared {
         &mut self,
         of: (CallOf, u32),
         ordinal: u32,
-        (key, value): (&str, &Document),
+        (key, value): (&str, Option<&Document>),
         outcome: SharedOutcome,
     ) {
         self.changes = self.changes.saturating_add(1);
         let SharedOutcome::Set { version } = outcome else {
             return;
         };
-        self.bytes = self.bytes - self.size(key) + key.len() + value.to_text().len();
-        let value = value.clone();
-        self.values
-            .insert(key.to_owned(), Versioned { version, value });
+        self.bytes = self.bytes - self.size(key) + size_of(key, value);
+        match value.cloned() {
+            Some(value) => {
+                self.gone.remove(key);
+                self.values
+                    .insert(key.to_owned(), Versioned { version, value });
+            }
+            None => {
+                self.values.remove(key);
+                self.gone.insert(key.to_owned(), version);
+            }
+        }
         self.made.note(of, ordinal, version);
     }
 
     fn size(&self, key: &str) -> usize {
-        let present = self.values.get(key);
-        present.map_or(0, |present| key.len() + present.value.to_text().len())
+        match self.values.get(key) {
+            Some(present) => size_of(key, Some(&present.value)),
+            None if self.gone.contains_key(key) => size_of(key, None),
+            None => 0,
+        }
     }
+}
+
+/// What a key takes of the room, with its value or without.
+fn size_of(key: &str, value: Option<&Document>) -> usize {
+    key.len() + value.map_or(0, |value| value.to_text().len())
 }

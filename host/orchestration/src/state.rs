@@ -119,13 +119,50 @@ impl State {
         if Arc::ptr_eq(&self.0, &other.0) {
             return;
         }
-        if self.0.is_empty() {
+        // In a row of steps each sees what the one before it left: then the other is the whole, and
+        // nothing is copied.
+        if self.is_within(other) {
             *self = other.clone();
+            return;
+        }
+        if other.is_within(self) {
             return;
         }
         let entries = Arc::make_mut(&mut self.0);
         for (key, entry) in other.0.iter() {
             insert_if_later(entries, key, entry.clone());
+        }
+    }
+
+    /// Whether the other state has each of these keys from the same step or from a later one, so that
+    /// laying this over it would change nothing. One step writes one value of a key.
+    fn is_within(&self, other: &Self) -> bool {
+        let later = |(key, entry): (&String, &Entry)| {
+            let present = other.0.get(key);
+            present.is_some_and(|present| present.writer >= entry.writer)
+        };
+        self.0.len() <= other.0.len() && self.0.iter().all(later)
+    }
+
+    /// Lays an output over this state and the run's own, which in a row of steps are the same one: then
+    /// they stay that.
+    pub fn write_both(
+        &mut self,
+        run: &mut Self,
+        writer: StepNo,
+        otherwise: &str,
+        output: &Document,
+    ) {
+        let same = Arc::ptr_eq(&self.0, &run.0);
+        if same {
+            // Lest the writing copies what only this one would still hold.
+            *self = Self::default();
+        }
+        run.write(writer, otherwise, output);
+        if same {
+            *self = run.clone();
+        } else {
+            self.write(writer, otherwise, output);
         }
     }
 

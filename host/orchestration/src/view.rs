@@ -1,5 +1,7 @@
 //! What a strategy may see: its own pipeline and nothing else.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::document::Document;
@@ -25,7 +27,7 @@ pub struct View {
     /// Steps that run, wait, or ended since the last decision, in the order in which they were asked for.
     pub steps: Vec<StepView>,
     /// The newest entries, oldest first.
-    pub history: Vec<HistoryEntry>,
+    pub history: Vec<Arc<HistoryEntry>>,
     /// The step that ended last.
     pub current_step: Option<String>,
     /// How long it took.

@@ -150,7 +150,7 @@ pub fn decode(
 }
 
 /// Every type of event that this host knows.
-pub const KINDS: [&str; 20] = [
+pub const KINDS: [&str; 21] = [
     "run_started",
     "decision_requested",
     "decided",
@@ -169,6 +169,7 @@ pub const KINDS: [&str; 20] = [
     "shared_set",
     "artifact_put",
     "grant_revoked",
+    "grant_returned",
     "input_refused",
     "run_ended",
 ];
@@ -202,6 +203,7 @@ impl<D> Event<D> {
             Self::SharedSet { .. } => "shared_set",
             Self::ArtifactPut { .. } => "artifact_put",
             Self::GrantRevoked { .. } => "grant_revoked",
+            Self::GrantReturned { .. } => "grant_returned",
             Self::InputRefused { .. } => "input_refused",
             Self::RunEnded { .. } => "run_ended",
         }
@@ -534,7 +536,7 @@ impl<D> MapDocuments<D> for Event<D> {
                 agent: agent.clone(),
                 key: key.clone(),
                 expected: *expected,
-                value: f(value)?,
+                value: optional(value.as_ref(), f)?,
                 outcome: *outcome,
             },
             Self::ArtifactPut {
@@ -559,6 +561,15 @@ impl<D> MapDocuments<D> for Event<D> {
                 interface,
                 by,
             } => Event::GrantRevoked {
+                role: role.clone(),
+                interface: interface.clone(),
+                by: by.clone(),
+            },
+            Self::GrantReturned {
+                role,
+                interface,
+                by,
+            } => Event::GrantReturned {
                 role: role.clone(),
                 interface: interface.clone(),
                 by: by.clone(),

@@ -108,7 +108,7 @@ impl<J: Journal> Journal for Bulk<J> {
 
     pass_on! {
         create fork checkpoints record_calls call calls load events payload pin pins blob claim
-        take_over owner put_inbox take_inbox mail runnable pulses owned_by processes listen ring run runs
+        take_over owner put_inbox take_inbox mail runnable pulses beat owned_by processes listen ring run runs
         subscribe verify verify_all
     }
 }

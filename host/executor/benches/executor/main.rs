@@ -7,8 +7,9 @@
 //!
 //! Arguments name the figures to take; without any, all are taken but `cost_growth_1e5`, which is
 //! `cost_growth` with a tenth of its finished runs, for slow disks. Figures taken together are told
-//! together. With the argument `rounds` it measures nothing by itself: see `rounds.rs`. A debug build
-//! takes a hundredth of the sizes of `resume_million` and `cost_growth`, to see that they work.
+//! together. With the argument `rounds` it measures nothing by itself: see `rounds.rs`; `work KIND ROUNDS`
+//! is for profilers: see `work.rs`. A debug build takes a hundredth of the sizes of `resume_million` and
+//! `cost_growth`, to see that they work.
 #![allow(
     clippy::unwrap_used,
     missing_docs,
@@ -52,6 +53,11 @@ mod overhead;
 mod rounds;
 mod steps;
 mod waiting;
+mod work;
+
+/// As the program has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use bare::Bare;
 use disk::Disk;
@@ -77,6 +83,12 @@ fn main() {
         .collect();
     if wanted == ["rounds"] {
         rounds::answer(&Bench::new());
+        return;
+    }
+    if let [mode, kind, rounds] = &*wanted
+        && mode == "work"
+    {
+        work::work(kind, rounds.parse().expect("the rounds are a number"));
         return;
     }
     let unknown = |name: &&String| !FIGURES.iter().any(|(names, _)| names.contains(&&***name));
@@ -197,7 +209,7 @@ impl PluginFinder for Plugins {
     fn find(&self, source: &PluginSource) -> Result<Arc<[u8]>, String> {
         match source {
             PluginSource::Named(name) => Ok(self.bytes(name)),
-            PluginSource::File(file) => Err(file.clone()),
+            PluginSource::File(other) | PluginSource::Oci(other) => Err(other.clone()),
         }
     }
 }

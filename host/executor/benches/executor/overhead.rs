@@ -35,12 +35,22 @@ async fn run(flow: &Arc<Flow>) -> Duration {
     taken
 }
 
-pub(crate) fn step_overhead() {
-    let flow = absent::flow();
-    let runtime = tokio::runtime::Builder::new_current_thread()
+fn one_thread() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .unwrap();
+        .unwrap()
+}
+
+/// One run's steps, for a profiler.
+pub(crate) fn some_steps() -> usize {
+    one_thread().block_on(run(&absent::flow()));
+    PLANNED
+}
+
+pub(crate) fn step_overhead() {
+    let flow = absent::flow();
+    let runtime = one_thread();
     let rounds = (0..ROUNDS).map(|_| runtime.block_on(run(&flow)));
     let per_step = crate::median(rounds.collect()) / PLANNED as f64;
     tell("step_overhead", per_step, "us", TARGET_US);

@@ -3,6 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
+use menagerie_journal::LockError;
+use menagerie_sandbox::TrustError;
+
 use super::upgrade::More;
 
 /// Why the registry did not do what was asked.
@@ -15,6 +18,14 @@ pub enum RegistryError {
         path: PathBuf,
         /// What the system says.
         source: io::Error,
+    },
+    /// Another process keeps it locked, and nothing was changed.
+    #[error("the registry of plugins {}: {source}", path.display())]
+    Locked {
+        /// The file that is locked.
+        path: PathBuf,
+        /// Who has it, and for how long this one waited.
+        source: LockError,
     },
     /// The index cannot be understood.
     #[error("the registry's index {} cannot be read: {message}", path.display())]
@@ -69,6 +80,42 @@ pub enum RegistryError {
     Damaged {
         /// Its digest.
         digest: String,
+    },
+    /// What flows know by that name is something else.
+    #[error(
+        "`{name}` is the name of a plugin of the kind {before}, and this is one of the kind {found}: add it under another name, or take `{name}` out before"
+    )]
+    OtherKind {
+        /// The name.
+        name: String,
+        /// The kind of the versions that have it.
+        before: String,
+        /// The kind of what was to be added.
+        found: String,
+    },
+    /// Other bytes are that version already.
+    #[error(
+        "`{name}@{version}` is {digest} already, and this is {found}: give it another version in its manifest"
+    )]
+    VersionTaken {
+        /// The plugin.
+        name: String,
+        /// The version of both.
+        version: String,
+        /// The bytes that have it.
+        digest: String,
+        /// The bytes that were to be added.
+        found: String,
+    },
+    /// It was added under another policy.
+    #[error("`{name}` in the registry, {digest}: {source}; then add it again")]
+    Untrusted {
+        /// How it was asked for.
+        name: String,
+        /// Its digest.
+        digest: String,
+        /// What is wrong with its signature.
+        source: TrustError,
     },
     /// It asks for more than the version before it.
     #[error(

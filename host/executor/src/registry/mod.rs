@@ -14,9 +14,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use menagerie_sandbox::{Inspection, Refusals};
+use menagerie_journal::{Lock, LockError, PATIENCE, lock_file};
+use menagerie_sandbox::{Inspection, Refusals, Trust};
 
-pub use contents::{Contents, Entry, Revocation, Version};
+pub use contents::{Accepted, Contents, Entry, Revocation, Source, Version};
 pub use error::RegistryError;
 pub use upgrade::{More, Wants};
 
@@ -36,8 +37,14 @@ pub struct Candidate<'bytes> {
     pub inspection: &'bytes Inspection,
     /// By whom it was signed.
     pub signer: Option<&'bytes str>,
+    /// Where it came from.
+    pub source: &'bytes Source,
+    /// Its signature as minisign writes it, if there is one.
+    pub signature: Option<&'bytes str>,
     /// Whether it may ask for more than its predecessor.
     pub granted: bool,
+    /// Why it is added though a gate was shut.
+    pub accepted: Option<&'bytes Accepted>,
     /// Now.
     pub at_ms: i64,
 }
@@ -89,8 +96,9 @@ impl Registry {
     /// name.
     ///
     /// # Errors
-    /// When the version is not there, was revoked or is damaged.
-    pub fn find(&self, wanted: &str) -> Result<Option<Arc<[u8]>>, RegistryError> {
+    /// When the version is not there, was revoked, is damaged, or is not trusted: what was added under one policy need
+    /// not do under another.
+    pub fn find(&self, wanted: &str, trust: &Trust) -> Result<Option<Arc<[u8]>>, RegistryError> {
         let contents = self.read()?;
         let (name, version) = match wanted.split_once('@') {
             Some((name, version)) => (name, Some(version)),
@@ -124,21 +132,66 @@ impl Registry {
             });
         };
         contents.check(&found.digest)?;
-        self.bytes_of(&found.digest).map(Some)
+        self.trusted(wanted, found, trust).map(Some)
     }
 
     /// The component of that digest, if the registry has it under any name.
     ///
     /// # Errors
-    /// When it was revoked or is damaged.
-    pub fn find_digest(&self, digest: &str) -> Result<Option<Arc<[u8]>>, RegistryError> {
+    /// When it was revoked, is damaged or is not trusted.
+    pub fn find_digest(
+        &self,
+        digest: &str,
+        trust: &Trust,
+    ) -> Result<Option<Arc<[u8]>>, RegistryError> {
         let contents = self.read()?;
         contents.check(digest)?;
+        let versions = contents.plugins.values().flat_map(|entry| &entry.versions);
+        let same = || versions.clone().filter(|known| known.digest == digest);
+        // It may have been added twice, and signed once.
+        let found = same().find(|known| known.signature.is_some());
+        let found = found.or_else(|| same().next());
+        found
+            .map(|found| self.trusted(digest, found, trust))
+            .transpose()
+    }
+
+    fn trusted(
+        &self,
+        name: &str,
+        version: &Version,
+        trust: &Trust,
+    ) -> Result<Arc<[u8]>, RegistryError> {
+        let bytes = self.bytes_of(&version.digest)?;
+        let checked = trust.check(&bytes, version.signature.as_deref());
+        checked.map_err(|source| RegistryError::Untrusted {
+            name: name.to_owned(),
+            digest: version.digest.clone(),
+            source,
+        })?;
+        Ok(bytes)
+    }
+
+    /// The component that was added from another registry under that manifest's digest.
+    ///
+    /// # Errors
+    /// When it was revoked, is damaged or is not trusted.
+    pub fn find_manifest(
+        &self,
+        manifest: &str,
+        trust: &Trust,
+    ) -> Result<Option<Arc<[u8]>>, RegistryError> {
+        let contents = self.read()?;
         let mut versions = contents.plugins.values().flat_map(|entry| &entry.versions);
-        match versions.any(|known| known.digest == digest) {
-            true => self.bytes_of(digest).map(Some),
-            false => Ok(None),
-        }
+        let found = versions.find(|known| {
+            let source = known.source.as_ref();
+            matches!(source, Some(Source::Oci { manifest: of, .. }) if of == manifest)
+        });
+        let Some(found) = found else {
+            return Ok(None);
+        };
+        contents.check(&found.digest)?;
+        self.trusted(manifest, found, trust).map(Some)
     }
 
     fn bytes_of(&self, digest: &str) -> Result<Arc<[u8]>, RegistryError> {
@@ -156,8 +209,8 @@ impl Registry {
     /// one live again.
     ///
     /// # Errors
-    /// When the digest was revoked, or the plugin asks for more than the live version and that was
-    /// not granted. The live version stays then.
+    /// When the digest was revoked, the name stands for another kind of plugin or the version for other bytes, or the
+    /// plugin asks for more than the live version and that was not granted. The live version stays then.
     pub fn add(&self, candidate: &Candidate<'_>) -> Result<Version, RegistryError> {
         let Candidate {
             name, inspection, ..
@@ -171,10 +224,14 @@ impl Registry {
             added_at_ms: candidate.at_ms,
             wants: Wants::of(inspection),
             signer: candidate.signer.map(str::to_owned),
+            source: Some(candidate.source.clone()),
+            signature: candidate.signature.map(str::to_owned),
+            accepted: candidate.accepted.cloned(),
         };
         self.change(|registry, contents| {
             contents.check(&added.digest)?;
             let entry = contents.plugins.entry(name.to_owned()).or_default();
+            entry.admits(name, &added)?;
             if let Some(before) = entry.live().filter(|_| !candidate.granted) {
                 let more = added.wants.more_than(&before.wants);
                 if !more.is_empty() {
@@ -287,10 +344,7 @@ impl Registry {
         if !index.exists() {
             return Ok(Vec::new());
         }
-        // One that was restored has none yet.
-        let path = self.folder.join("lock");
-        let lock = File::create(&path).map_err(|error| io(&path, error))?;
-        lock.lock_shared().map_err(|error| io(&path, error))?;
+        let _locked = self.lock(Lock::Shared)?;
         let contents = self.read()?;
         let mut files = vec![(
             INDEX.to_owned(),
@@ -312,6 +366,17 @@ impl Registry {
         self.folder.join(format!("{digits}.wasm"))
     }
 
+    /// The lock of the registry, until the file is closed, however this process ends. One that was restored
+    /// has no such file yet.
+    fn lock(&self, lock: Lock) -> Result<File, RegistryError> {
+        let path = self.folder.join("lock");
+        let store = self.folder.parent().unwrap_or(&self.folder);
+        lock_file(&path, lock, PATIENCE, store).map_err(|error| match error {
+            LockError::Io(source) => RegistryError::Io { path, source },
+            source @ LockError::Busy { .. } => RegistryError::Locked { path, source },
+        })
+    }
+
     /// One change at a time, whole or not at all.
     fn change<Done>(
         &self,
@@ -322,10 +387,7 @@ impl Registry {
             move |source| RegistryError::Io { path, source }
         };
         fs::create_dir_all(&self.folder).map_err(at(&self.folder))?;
-        let path = self.folder.join("lock");
-        let lock = File::create(&path).map_err(at(&path))?;
-        // Given up with the file, however this process ends.
-        lock.lock().map_err(at(&path))?;
+        let _locked = self.lock(Lock::Alone)?;
         let mut contents = self.read()?;
         contents.format = FORMAT;
         let done = change(self, &mut contents)?;

@@ -79,3 +79,76 @@ impl Wants {
         more
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wants(grants: &[&str], fuel: Option<u64>, memory_mib: Option<u64>) -> Wants {
+        Wants {
+            grants: grants.iter().map(|grant| (*grant).to_owned()).collect(),
+            fuel,
+            memory_mib,
+        }
+    }
+
+    fn fuel(before: u64, now: u64) -> More {
+        let limit = "fuel";
+        More::Limit { limit, before, now }
+    }
+
+    fn memory(before: u64, now: u64) -> More {
+        let limit = "memory_mib";
+        More::Limit { limit, before, now }
+    }
+
+    #[test]
+    fn more_is_a_grant_or_a_higher_limit_and_whoever_names_none_has_the_default() {
+        let default = Limits::default();
+        let (usual_fuel, usual_memory) = (default.fuel, default.memory_bytes >> 20);
+        let none = || wants(&[], None, None);
+        for (before, now, more) in [
+            (none(), none(), vec![]),
+            // A higher limit, a lower one, the same.
+            (
+                wants(&[], Some(5), None),
+                wants(&[], Some(6), None),
+                vec![fuel(5, 6)],
+            ),
+            (wants(&[], Some(6), None), wants(&[], Some(5), None), vec![]),
+            (wants(&[], None, Some(7)), wants(&[], None, Some(7)), vec![]),
+            (
+                wants(&[], None, Some(7)),
+                wants(&[], None, Some(9)),
+                vec![memory(7, 9)],
+            ),
+            // Against the default, on either side.
+            (none(), wants(&[], Some(usual_fuel), None), vec![]),
+            (
+                none(),
+                wants(&[], Some(usual_fuel + 1), Some(usual_memory + 1)),
+                vec![
+                    fuel(usual_fuel, usual_fuel + 1),
+                    memory(usual_memory, usual_memory + 1),
+                ],
+            ),
+            (
+                wants(&[], Some(1), Some(1)),
+                none(),
+                vec![fuel(1, usual_fuel), memory(1, usual_memory)],
+            ),
+            // Grants that are new, and not those that are gone.
+            (
+                wants(&["http", "shared"], None, None),
+                wants(&["artifacts", "http"], Some(usual_fuel + 1), None),
+                vec![
+                    More::Grant("artifacts".to_owned()),
+                    fuel(usual_fuel, usual_fuel + 1),
+                ],
+            ),
+        ] {
+            assert_eq!(now.more_than(&before), more, "{before:?} {now:?}");
+        }
+        assert_eq!(fuel(5, 6).to_string(), "`fuel` from 5 to 6");
+    }
+}

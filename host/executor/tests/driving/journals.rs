@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use menagerie_journal::{Batch, Claim, CommitError, Committed, Created, Error, Journal, NewRun};
+use menagerie_journal::{
+    Batch, Claim, CommitError, Committed, Created, Digest, Error, Journal, NewRun, RunKey,
+};
 
 /// What happened, in order: commits here, whatever else in a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub(crate) struct Reluctant {
     until_refusal: AtomicUsize,
     pub(crate) moments: Arc<Mutex<Vec<Moment>>>,
     before_release: Mutex<Option<BoxFuture<'static, ()>>>,
+    /// What each reading of a payload takes.
+    payload: Duration,
 }
 
 impl Reluctant {
@@ -38,7 +42,14 @@ impl Reluctant {
             until_refusal: AtomicUsize::new(0),
             moments: Arc::default(),
             before_release: Mutex::default(),
+            payload: Duration::ZERO,
         }
+    }
+
+    /// Each reading of a payload takes so long.
+    pub(crate) fn reading_slowly(mut self, payload: Duration) -> Self {
+        self.payload = payload;
+        self
     }
 
     pub(crate) fn delaying(mut self, delay: Duration) -> Self {
@@ -98,6 +109,14 @@ impl Journal for Reluctant {
         })
     }
 
+    fn payload(&self, run: &RunKey, digest: Digest) -> BoxFuture<'_, Result<Arc<[u8]>, Error>> {
+        let run = run.clone();
+        Box::pin(async move {
+            tokio::time::sleep(self.payload).await;
+            self.inner.payload(&run, digest).await
+        })
+    }
+
     fn release(&self, claim: Claim) -> BoxFuture<'_, Result<(), CommitError>> {
         Box::pin(async move {
             let work = self.before_release.lock().unwrap().take();
@@ -109,8 +128,8 @@ impl Journal for Reluctant {
     }
 
     pass_on! {
-        fork checkpoints record_calls call calls load events payload pin pins blob claim take_over
-        owner put_inbox take_inbox mail runnable pulses owned_by processes listen ring run runs subscribe
+        fork checkpoints record_calls call calls load events pin pins blob claim take_over
+        owner put_inbox take_inbox mail runnable pulses beat owned_by processes listen ring run runs subscribe
         verify verify_all
     }
 }

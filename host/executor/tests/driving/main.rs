@@ -7,6 +7,7 @@
 mod pass_on;
 
 mod cancelling;
+mod chance;
 mod completing;
 mod components;
 mod crashing;
@@ -26,5 +27,6 @@ mod snapshots;
 mod stores;
 mod storms;
 mod timing;
+mod told;
 mod waiting;
 mod wat_guests;

@@ -128,6 +128,6 @@ impl Journal for Mortal {
 
     pass_on! {
         checkpoints call calls load events payload pins blob owner take_inbox mail runnable
-        pulses owned_by processes listen ring run runs subscribe verify verify_all
+        pulses beat owned_by processes listen ring run runs subscribe verify verify_all
     }
 }

@@ -1,8 +1,7 @@
 //! A guest that reaches outside, made again from the record of its host calls: nothing leaves the host
 //! a second time, and a record that is not the guest's own is named.
 //!
-//! A guest has no chance of its own, so that none can be built which asks for something else the next
-//! time. A record in which something else stands looks the same from here.
+//! A guest that has a chance of its own is planted in `chance.rs`; here records are changed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,19 +22,21 @@ use crate::guests::{begin_of, key};
 use crate::outside::Outside;
 use crate::stores::Store;
 
-fn fetching(server: &Outside) -> Assembled {
+/// Agents that fetch from the server, one after the other.
+pub(crate) fn fetching(server: &Outside, agents: &[&str]) -> Assembled {
     let port = server.address.port();
-    let text = format!(
-        r#"
-name = "fetching"
-[agents.fetch]
+    let agent = |name: &&str| {
+        format!(
+            r#"[agents.{name}]
 plugin = "fetcher"
-[agents.fetch.grants.http]
+retry = {{ max = 1, base = "1ms" }}
+[agents.{name}.grants.http]
 allow = [{{ scheme = "http", host = "127.0.0.1", port = {port}, path = "/**", private_addresses = true }}]
-[strategy]
-plugin = "echo-strategy"
 "#
-    );
+        )
+    };
+    let agents: String = agents.iter().map(agent).collect();
+    let text = format!("name = \"fetching\"\n{agents}[strategy]\nplugin = \"echo-strategy\"\n");
     let flow = Arc::new(flow_file::parse(&text).unwrap().flow);
     let entitlements = Entitlements {
         features: Tier::Enterprise.features(),
@@ -55,7 +56,7 @@ async fn fetched() -> (Outside, Arc<dyn Journal>) {
     let mut begin = begin_of(key());
     let requests = [server.url("/one"), server.url("/two")].map(|url| json!({ "url": url }));
     begin.input = Document::from(json!({ "requests": requests }));
-    let assembled = fetching(&server);
+    let assembled = fetching(&server, &["fetch"]);
     let began = host.begin(&CATALOGUE, &assembled, begin, Arc::new(Nobody));
     match began.await.unwrap() {
         Began::Driven(run, Stopped::Ended) => {
@@ -73,9 +74,22 @@ async fn with_calls(
     journal: &dyn Journal,
     doctor: impl FnOnce(&mut Vec<CallRow>),
 ) -> Arc<dyn Journal> {
+    let doctor = |rows: &mut Vec<CallRow>| {
+        assert_eq!(rows.len(), 2);
+        doctor(rows);
+    };
+    copied(journal, str::to_owned, doctor).await
+}
+
+/// The run in another store, which nobody owns: every event by way of `event`, and the host calls of the
+/// step `fetch` by way of `calls`.
+pub(crate) async fn copied(
+    journal: &dyn Journal,
+    event: impl Fn(&str) -> String,
+    calls: impl FnOnce(&mut Vec<CallRow>),
+) -> Arc<dyn Journal> {
     let mut rows = journal.calls(&key(), "fetch", 1).await.unwrap();
-    assert_eq!(rows.len(), 2);
-    doctor(&mut rows);
+    calls(&mut rows);
     let row = journal.run(&key()).await.unwrap();
     let mut batch = Batch::default();
     for stored in journal.events(&key(), 0, usize::MAX).await.unwrap() {
@@ -86,7 +100,7 @@ async fn with_calls(
         }
         batch.events.push(NewEvent {
             event_type: stored.event_type.into(),
-            json: stored.json,
+            json: event(&stored.json),
             at_ms: stored.at_ms,
         });
     }
@@ -133,10 +147,11 @@ async fn with_calls(
         }
     }
     other.record_calls(&claim, records).await.unwrap();
+    other.release(claim).await.unwrap();
     Arc::new(other)
 }
 
-async fn told(journal: &Arc<dyn Journal>) -> Replayed {
+pub(crate) async fn told(journal: &Arc<dyn Journal>) -> Replayed {
     replay(journal, &CATALOGUE, &key(), &|_, _| {})
         .await
         .unwrap()

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use menagerie_executor::{
@@ -14,6 +15,7 @@ use menagerie_orchestration::run::Run;
 use serde_json::json;
 
 use crate::guests::*;
+use crate::journals::Reluctant;
 use crate::stores::{Store, on_both_stores};
 
 /// All runs are of one flow and one script.
@@ -105,7 +107,7 @@ on_both_stores! {
 /// Takes runs from whoever gives no sign for a while.
 const PATIENT: Residence = Residence {
     at_once: 1,
-    patience: Some(std::time::Duration::from_secs(5)),
+    patience: Some(Duration::from_secs(5)),
 };
 
 /// Hung is who is not polled any more. In memory alone, where the time of those who wait for a disk
@@ -159,5 +161,86 @@ async fn an_owner_whose_step_takes_long_lives_and_keeps_its_run() {
     };
     let (driven, said) = tokio::join!(owner, stay_as(PATIENT, &two, &flow, &script, 1));
     assert_eq!(driven, ("completed", Stopped::Ended));
+    assert!(said.is_empty(), "{said:?}");
+}
+
+/// A run that was cut off in its last step, with ten long outputs behind it, each of which its next
+/// owner reads as it loads the run.
+async fn cut_off_with_long_outputs(store: &Store, flow: &Flow) {
+    let script = Script::sequence(|call| match call.step.as_str() {
+        "last" => Work::Forever,
+        _ => Work::Answer(ms(1), json!({ "text": "x".repeat(100_000) })),
+    });
+    let one = host(store.process("one"));
+    let mut cut_off = Box::pin(begin(&one, flow, &script));
+    tokio::select! {
+        _ = &mut cut_off => panic!("it never ends"),
+        () = script.until_called(11) => {}
+    }
+}
+
+fn ten_and_a_last() -> Flow {
+    flow(&["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "last"])
+}
+
+/// Another host has this patience while one reads each of the outputs for so long.
+async fn loaded_beside_a_host(reading: Duration) -> (Vec<String>, Result<(), ExecutorError>) {
+    let store = Store::memory();
+    let flow = ten_and_a_last();
+    cut_off_with_long_outputs(&store, &flow).await;
+    let script = Script::sequence(echo);
+    let slow = Arc::new(Reluctant::new(store.process("slow")).reading_slowly(reading));
+    let (slow, two) = (host(slow), host(store.process("two")));
+    let stopper = two.stopper();
+    let loading = async {
+        let driven = resume(&slow, &flow, &script).await;
+        stopper.cancel();
+        driven.map(|_| ())
+    };
+    let beside = Script::sequence(echo);
+    let staying = stay_as(PATIENT, &two, &flow, &beside, 3);
+    let (driven, said) = tokio::join!(loading, staying);
+    (said, driven)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_that_loads_for_long_lives_as_long_as_it_advances() {
+    // Together five times as long as the other's patience.
+    let (said, driven) = loaded_beside_a_host(PATIENT.patience.unwrap() / 2).await;
+    assert!(said.is_empty(), "{said:?}");
+    driven.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_that_hangs_as_it_loads_loses_its_run() {
+    let (said, driven) = loaded_beside_a_host(ms(600_000)).await;
+    let took = ["slow is silent with 1", "took run-1", "run-1 completed"];
+    assert_eq!(said, took);
+    assert!(
+        matches!(driven, Err(ExecutorError::TakenOver { .. })),
+        "{driven:?}"
+    );
+}
+
+/// It was silent, having nothing to do, for longer than the other one's patience lasts.
+#[tokio::test(start_paused = true)]
+async fn whoever_begins_a_run_after_a_long_silence_keeps_it() {
+    let store = Store::memory();
+    let script = Script::parallel(echo);
+    let flow = flow(&["a"]);
+    // Its first commits take a while, in which it does not ask for mail.
+    let slow = Arc::new(Reluctant::new(store.process("one")).delaying(ms(3_000)));
+    let (one, two) = (host(slow), host(store.process("two")));
+    let stopper = two.stopper();
+    let owner = async {
+        tokio::time::sleep(ms(60_000)).await;
+        let driven = begin(&one, &flow, &script)
+            .await
+            .map(|(_, stopped)| stopped);
+        stopper.cancel();
+        driven
+    };
+    let (driven, said) = tokio::join!(owner, stay_as(PATIENT, &two, &flow, &script, 1));
+    assert_eq!(driven.unwrap(), Stopped::Ended);
     assert!(said.is_empty(), "{said:?}");
 }

@@ -2,10 +2,10 @@
 //!
 //! Equal means: the same events but for times, causes, executions and what recovery adds, whatever
 //! the order of steps that do not depend on each other; and the same result. The seed of a storm that
-//! fails is told, and `MENAGERIE_TEST_SEED=N` tries it alone. Many more than in CI:
+//! fails is told, and `MENAGERIE_TEST_SEED=N` tries it alone, `N..M` a range. Many more than in CI:
 //!
 //! ```text
-//! cargo test --workspace --test driving -- --ignored
+//! cargo test --workspace --test driving -- --ignored --nocapture
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,12 +19,13 @@ use menagerie_executor::{
 use menagerie_journal::{Error, Journal, MemoryJournal, Options, SqliteJournal};
 use menagerie_orchestration::input::Wish;
 use menagerie_orchestration::run::Run;
-use menagerie_power::{Chance, Cut, Disk, Platter};
+use menagerie_power::{Chance, Cut, Disk, Platter, Progress, seeds};
 use serde_json::{Value, json};
 
 use crate::guests::{DAWN, begin_of, host_at, key, ms};
 use crate::mortal::{Death, Mortal};
 use crate::random_flows::{Cast, Entered, RandomFlow};
+use crate::told::Told;
 
 /// More would make a call that was under way each time one that kills its host.
 const MOST_DEATHS: u64 = 3;
@@ -174,72 +175,6 @@ fn check_executions(events: &[Value]) {
     }
 }
 
-/// What must be equal: how the run ended, and every event but for what may differ, sorted.
-#[derive(Debug, PartialEq)]
-struct Told {
-    status: &'static str,
-    result: Value,
-    events: Vec<String>,
-}
-
-impl Told {
-    fn of(run: &Run, events: Vec<Value>) -> Self {
-        let told = events
-            .into_iter()
-            .filter(|event| event["type"] != "call_reissued");
-        let mut texts: Vec<String> = told
-            .map(|mut event| {
-                without_what_may_differ(&mut event);
-                event.to_string()
-            })
-            .collect();
-        texts.sort();
-        Self {
-            status: run.status().word(),
-            result: run.result().value().clone(),
-            events: texts,
-        }
-    }
-
-    fn must_equal(&self, expected: &Self) {
-        let missing = expected
-            .events
-            .iter()
-            .filter(|event| !self.events.contains(event));
-        let added = self
-            .events
-            .iter()
-            .filter(|event| !expected.events.contains(event));
-        assert!(
-            self == expected,
-            "{} {} instead of {} {}\nmissing: {:#?}\nadded: {:#?}",
-            self.status,
-            self.result,
-            expected.status,
-            expected.result,
-            missing.collect::<Vec<_>>(),
-            added.collect::<Vec<_>>(),
-        );
-    }
-}
-
-/// Takes away times, the facts of calls, executions, causes, and which events came together.
-fn without_what_may_differ(value: &mut Value) {
-    let Value::Object(object) = value else {
-        return;
-    };
-    for key in ["at", "retry_at", "execution", "cause", "continues"] {
-        object.remove(key);
-    }
-    if object
-        .get("call")
-        .is_some_and(|call| call.get("queued").is_some())
-    {
-        object.remove("call");
-    }
-    object.values_mut().for_each(without_what_may_differ);
-}
-
 /// A run that nothing disturbs: what it comes to, and how many writes it makes.
 async fn undisturbed(seed: u64) -> (Told, u64) {
     let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(DAWN));
@@ -319,13 +254,8 @@ async fn storms(seed: u64, shore: fn() -> Shore) {
 
 /// Weathers the storms of these flows on all processors, each in virtual time of its own.
 fn weather(flows: std::ops::Range<u64>, shore: fn() -> Shore) {
-    let flows = match std::env::var("MENAGERIE_TEST_SEED") {
-        Ok(seed) => {
-            let seed: u64 = seed.parse().expect("MENAGERIE_TEST_SEED is a number");
-            seed..seed + 1
-        }
-        Err(_) => flows,
-    };
+    let flows = seeds(flows);
+    let progress = Progress::new("flows in storms", flows.end - flows.start);
     let next = AtomicU64::new(flows.start);
     let work = || {
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -346,6 +276,7 @@ fn weather(flows: std::ops::Range<u64>, shore: fn() -> Shore) {
                 next.store(flows.end, Ordering::Relaxed);
                 std::panic::resume_unwind(panic);
             }
+            progress.passed(seed);
         }
     };
     let processors = std::thread::available_parallelism().map_or(1, usize::from);

@@ -13,10 +13,13 @@ const MOST_TOKENS: usize = 1 << 25;
 /// Markings by number, and what leads from one to another, once it was asked for.
 #[derive(Debug)]
 pub(super) struct Lazy<'net> {
-    net: &'net PetriNet,
+    pub(super) net: &'net PetriNet,
     pub(super) markings: Vec<Marking>,
     numbers: FxHashMap<Marking, u32>,
     steps: Vec<Option<Vec<(TransitionId, u32)>>>,
+    /// Of how many it was looked for what leads from them.
+    #[cfg(test)]
+    pub(super) explored: usize,
 }
 
 impl<'net> Lazy<'net> {
@@ -27,6 +30,8 @@ impl<'net> Lazy<'net> {
             markings: Vec::new(),
             numbers: FxHashMap::default(),
             steps: Vec::new(),
+            #[cfg(test)]
+            explored: 0,
         };
         lazy.number(marking(net, &net.initial));
         lazy
@@ -51,6 +56,10 @@ impl<'net> Lazy<'net> {
                 .min(MOST_TRIED / self.net.transitions.len().max(1));
             if self.markings.len() > most {
                 return Err(NetError::TooLarge { most });
+            }
+            #[cfg(test)]
+            {
+                self.explored += 1;
             }
             let reached = enabled_after(self.net, &self.markings[from as usize]);
             let steps = reached

@@ -19,7 +19,7 @@ mod states;
 
 pub use align::{Aligner, Alignment, AlignmentSummary, Alignments, Move, align};
 pub use diagnose::{ActivityDiagnosis, diagnose};
-pub use precision::{Precision, Unknown, precision, precision_one_way};
+pub use precision::{Precision, Precisions, Unknown, precision, precision_one_way, precisions};
 pub use prefix::{Prefix, PrefixChecker};
 pub use replay::{Replay, ReplaySummary, TokenCounts, replay};
 pub use soundness::{Unsound, soundness};

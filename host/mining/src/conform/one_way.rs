@@ -11,7 +11,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::lazy::Lazy;
 use super::precision::Follow;
 use super::states::{Labels, NetError};
-use crate::net::{PetriNet, TransitionId};
+use crate::net::TransitionId;
 
 /// The most markings that are looked at for one event.
 const MOST_TO_LOOK_AT: usize = 1 << 14;
@@ -21,17 +21,18 @@ const MOST_TO_LOOK_AT: usize = 1 << 14;
 type Place = Rc<[(u32, u32)]>;
 
 /// One marking after the other.
-pub(super) struct OneWay<'net> {
-    lazy: Lazy<'net>,
-    labels: &'net Labels,
+pub(super) struct OneWay<'net, 'one> {
+    lazy: &'one mut Lazy<'net>,
+    labels: &'one Labels,
     /// The place of each transition in the order of names, in which those of one marking are tried.
     order: Vec<usize>,
     after: FxHashMap<(Place, u32), Option<Place>>,
     enabled: FxHashMap<u32, Vec<u32>>,
 }
 
-impl<'net> OneWay<'net> {
-    pub(super) fn new(net: &'net PetriNet, labels: &'net Labels) -> Self {
+impl<'net, 'one> OneWay<'net, 'one> {
+    pub(super) fn new(lazy: &'one mut Lazy<'net>, labels: &'one Labels) -> Self {
+        let net = lazy.net;
         let mut named: Vec<usize> = (0..net.transitions.len()).collect();
         named.sort_by_key(|number| &net.transitions[*number].name);
         let mut order = vec![0; named.len()];
@@ -39,7 +40,7 @@ impl<'net> OneWay<'net> {
             order[number] = place;
         }
         Self {
-            lazy: Lazy::new(net),
+            lazy,
             labels,
             order,
             after: FxHashMap::default(),
@@ -120,7 +121,7 @@ impl<'net> OneWay<'net> {
     }
 }
 
-impl Follow for OneWay<'_> {
+impl Follow for OneWay<'_, '_> {
     type Place = Place;
 
     fn first(&mut self) -> Result<Place, NetError> {

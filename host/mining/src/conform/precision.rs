@@ -8,6 +8,7 @@
 use rustc_hash::FxHashSet;
 
 use super::guided::Guided;
+use super::lazy::Lazy;
 use super::one_way::OneWay;
 use super::sets::Sets;
 use super::states::{Labels, NetError};
@@ -43,10 +44,26 @@ pub fn precision(
     variants: &Variants,
     unknown: Unknown,
 ) -> Result<Precision, NetError> {
-    let labels = Labels::new(net);
-    let counted = match count(&mut Sets::new(net, &labels), &labels, variants, unknown) {
+    let (mut lazy, labels) = (Lazy::new(net), Labels::new(net));
+    over_all_ways(&mut lazy, &labels, variants, unknown)
+}
+
+fn over_all_ways(
+    lazy: &mut Lazy<'_>,
+    labels: &Labels,
+    variants: &Variants,
+    unknown: Unknown,
+) -> Result<Precision, NetError> {
+    let counted = match count(&mut Sets::new(lazy, labels), labels, variants, unknown) {
         Err(NetError::TooLarge { .. }) => {
-            count(&mut Guided::new(net, &labels), &labels, variants, unknown)
+            // What was found on the way to nowhere has used up what may be remembered.
+            *lazy = Lazy::new(lazy.net);
+            count(
+                &mut Guided::new(lazy.net, labels),
+                labels,
+                variants,
+                unknown,
+            )
         }
         counted => counted,
     };
@@ -62,8 +79,44 @@ pub fn precision_one_way(
     variants: &Variants,
     unknown: Unknown,
 ) -> Result<Precision, NetError> {
-    let labels = Labels::new(net);
-    count(&mut OneWay::new(net, &labels), &labels, variants, unknown).map(of_counts)
+    let (mut lazy, labels) = (Lazy::new(net), Labels::new(net));
+    over_one_way(&mut lazy, &labels, variants, unknown)
+}
+
+fn over_one_way(
+    lazy: &mut Lazy<'_>,
+    labels: &Labels,
+    variants: &Variants,
+    unknown: Unknown,
+) -> Result<Precision, NetError> {
+    count(&mut OneWay::new(lazy, labels), labels, variants, unknown).map(of_counts)
+}
+
+/// Both numbers of one net and log.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Precisions {
+    /// [`precision`].
+    pub all_ways: Precision,
+    /// [`precision_one_way`]. In a net with many silent transitions side by side one way can be harder to find
+    /// than what all allow: then there is none.
+    pub one_way: Option<Precision>,
+}
+
+/// [`precision`] and [`precision_one_way`], for which the markings of the net are looked for once.
+///
+/// # Errors
+/// Those of [`precision`].
+pub fn precisions(
+    net: &PetriNet,
+    variants: &Variants,
+    unknown: Unknown,
+) -> Result<Precisions, NetError> {
+    let (mut lazy, labels) = (Lazy::new(net), Labels::new(net));
+    // Which way is followed goes by the order in which markings are found, so that one is first. All ways
+    // go past the same markings, and past others.
+    let one_way = over_one_way(&mut lazy, &labels, variants, unknown).ok();
+    let all_ways = over_all_ways(&mut lazy, &labels, variants, unknown)?;
+    Ok(Precisions { all_ways, one_way })
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts lie below 2^53")]
@@ -227,6 +280,25 @@ mod tests {
             let all = precision(&net, &variants, Unknown::NotAccepted).expect("small");
             let one = precision_one_way(&net, &variants, Unknown::NotAccepted).expect("small");
             assert!(one.allowed <= all.allowed, "seed {seed}");
+            let both = precisions(&net, &variants, Unknown::NotAccepted).expect("small");
+            assert_eq!(
+                (both.all_ways, both.one_way),
+                (all, Some(one)),
+                "seed {seed}"
+            );
+            // What one way has looked at, all ways need not look at again.
+            let labels = Labels::new(&net);
+            let explored = |one_way_first: bool| {
+                let mut lazy = Lazy::new(&net);
+                if one_way_first {
+                    over_one_way(&mut lazy, &labels, &variants, Unknown::NotAccepted)
+                        .expect("small");
+                }
+                over_all_ways(&mut lazy, &labels, &variants, Unknown::NotAccepted).expect("small");
+                lazy.explored
+            };
+            assert_eq!(explored(true), explored(false), "seed {seed}");
+            assert!(explored(false) > 0);
             if several {
                 less += u32::from(one.allowed < all.allowed);
             } else {
@@ -247,7 +319,8 @@ mod tests {
             let mut chance = Chance(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
             let net = PetriNet::of_tree(&chance.tree(3), &boxed);
             let labels = Labels::new(&net);
-            let mut lists = Sets::new(&net, &labels);
+            let mut lazy = Lazy::new(&net);
+            let mut lists = Sets::new(&mut lazy, &labels);
             let mut guided = Guided::new(&net, &labels);
             let mut listed = lists.first().expect("small");
             let mut searched = guided.first().expect("small");

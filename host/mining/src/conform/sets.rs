@@ -5,16 +5,15 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::lazy::Lazy;
 use super::precision::Follow;
 use super::states::{Labels, NetError};
-use crate::net::PetriNet;
 
 /// The most markings in one set, and in all sets together.
 const MOST_MEMBERS: usize = 1 << 15;
 const MOST_MEMBERS_IN_ALL: usize = 1 << 21;
 
 /// Sets of markings that a net can be in, each kept once.
-pub(super) struct Sets<'net> {
-    lazy: Lazy<'net>,
-    labels: &'net Labels,
+pub(super) struct Sets<'net, 'one> {
+    lazy: &'one mut Lazy<'net>,
+    labels: &'one Labels,
     sets: Vec<Box<[u32]>>,
     numbers: FxHashMap<Box<[u32]>, usize>,
     after: FxHashMap<(usize, u32), Option<usize>>,
@@ -22,10 +21,10 @@ pub(super) struct Sets<'net> {
     members: usize,
 }
 
-impl<'net> Sets<'net> {
-    pub(super) fn new(net: &'net PetriNet, labels: &'net Labels) -> Self {
+impl<'net, 'one> Sets<'net, 'one> {
+    pub(super) fn new(lazy: &'one mut Lazy<'net>, labels: &'one Labels) -> Self {
         Self {
-            lazy: Lazy::new(net),
+            lazy,
             labels,
             sets: Vec::new(),
             numbers: FxHashMap::default(),
@@ -82,7 +81,7 @@ impl<'net> Sets<'net> {
     }
 }
 
-impl Follow for Sets<'_> {
+impl Follow for Sets<'_, '_> {
     type Place = usize;
 
     fn first(&mut self) -> Result<usize, NetError> {

@@ -225,16 +225,19 @@ pub(super) enum PluginReference {
     /// A name that is looked up in the registry and the plugin folders; `name@version` is that
     /// version in the registry.
     Named(PluginName),
-    /// A file.
-    File(PluginFile),
+    /// A file, or what was added from a registry that others share.
+    Placed(PluginPlace),
 }
 
-/// A component file.
+/// A component by its place: one of the two.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct PluginFile {
+pub(super) struct PluginPlace {
     /// The path of a component, relative to the folder of this flow file.
-    pub(super) file: String,
+    pub(super) file: Option<String>,
+    /// `oci://HOST[:PORT]/NAME@sha256:…`: what was added from there with `menagerie plugins add`, by the digest
+    /// of its manifest, as `menagerie plugins ls` shows it. Nothing is got from there when a flow is loaded.
+    pub(super) oci: Option<String>,
 }
 
 /// One agent: the plugin that does the work, and what happens around it.
@@ -350,6 +353,15 @@ pub(super) struct CallLimitsDocument {
     /// How often the guest may call the host.
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub(super) host_calls: Option<u64>,
+    /// How many of those may be requests of `http`.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub(super) http_calls: Option<u32>,
+    /// How many may be calls of `shared`.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub(super) shared_calls: Option<u32>,
+    /// How many may be calls of `artifacts`.
+    #[schemars(range(min = 1, max = 1_000_000_000))]
+    pub(super) artifact_calls: Option<u32>,
     /// The size of the answer.
     pub(super) output: Option<Located<Size>>,
     /// How deeply JSON in the answer may be nested.

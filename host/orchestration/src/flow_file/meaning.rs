@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::file_types::{
     AgentDocument, AnyTable, CallLimitsDocument, CheckpointsDocument, DurationText, FailurePolicy,
-    FlowDocument, InputDocument, Located, Name, PluginDocument, PluginReference, RetryDocument,
-    RunLimitsDocument, Size,
+    FlowDocument, InputDocument, Located, Name, PluginDocument, PluginPlace, PluginReference,
+    RetryDocument, RunLimitsDocument, Size,
 };
 use super::position::{Problems, Words};
 use super::tree::Node;
@@ -164,17 +164,34 @@ impl Reader<'_, '_> {
     fn source(&mut self, plugin: &Located<PluginReference>) -> PluginSource {
         match &**plugin {
             PluginReference::Named(name) => PluginSource::Named(name.to_string()),
-            PluginReference::File(file) => {
-                let path = file.file.as_str();
+            PluginReference::Placed(place) => self.placed(place, &plugin.span()),
+        }
+    }
+
+    fn placed(&mut self, place: &PluginPlace, span: &Range<usize>) -> PluginSource {
+        let mut bad = |key: &str, found: String, expected: &str| {
+            self.bad_value(key, span, found, expected);
+        };
+        match (&place.file, &place.oci) {
+            (Some(path), None) => {
                 if path.is_empty() || path.contains(char::is_control) {
-                    self.bad_value(
-                        "plugin.file",
-                        &plugin.span(),
-                        super::tree::text_shown(path),
-                        "the path of a component file",
-                    );
+                    let found = super::tree::text_shown(path);
+                    bad("plugin.file", found, "the path of a component file");
                 }
-                PluginSource::File(path.to_owned())
+                PluginSource::File(path.clone())
+            }
+            (None, Some(reference)) => {
+                if !is_pinned(reference) {
+                    let found = super::tree::text_shown(reference);
+                    let expected = "`oci://HOST[:PORT]/NAME@sha256:` and 64 hexadecimal digits";
+                    bad("plugin.oci", found, expected);
+                }
+                PluginSource::Oci(reference.clone())
+            }
+            (file, _) => {
+                let found = if file.is_some() { "both" } else { "neither" };
+                bad("plugin", found.to_owned(), "one of `file` and `oci`");
+                PluginSource::File(String::new())
             }
         }
     }
@@ -233,6 +250,9 @@ impl Reader<'_, '_> {
             ),
             handles: limits.handles,
             host_calls: limits.host_calls,
+            http_calls: limits.http_calls,
+            shared_calls: limits.shared_calls,
+            artifact_calls: limits.artifact_calls,
             output_bytes: self.size("limits.output", limits.output.as_ref(), MOST_BYTES),
             json_depth: limits.json_depth,
             json_nodes: limits.json_nodes,
@@ -325,4 +345,19 @@ impl Reader<'_, '_> {
             },
         );
     }
+}
+
+/// Whether a plugin of a registry is named by what it is, and not by what somebody may change. The rest of the
+/// reference is read by whoever looks it up.
+fn is_pinned(reference: &str) -> bool {
+    let parts = reference.strip_prefix("oci://");
+    let Some((place, digits)) = parts.and_then(|rest| rest.split_once("@sha256:")) else {
+        return false;
+    };
+    let plain = |letter: char| letter.is_ascii_graphic() && letter != '@';
+    let digit = |letter: char| letter.is_ascii_digit() || ('a'..='f').contains(&letter);
+    place.contains('/')
+        && place.chars().all(plain)
+        && digits.len() == 64
+        && digits.chars().all(digit)
 }

@@ -125,6 +125,7 @@ fn subject(event: &Event) -> (String, String) {
         | Event::Unpaused { .. }
         | Event::Migrated { .. }
         | Event::GrantRevoked { .. }
+        | Event::GrantReturned { .. }
         | Event::InputRefused { .. }
         | Event::Checkpointed { .. }
         | Event::RunForked { .. }

@@ -274,6 +274,17 @@ fn wish_of(event: &Event) -> Option<(String, Wish)> {
                 interface: interface.clone(),
             },
         ),
+        Event::GrantReturned {
+            role,
+            interface,
+            by,
+        } => (
+            by.clone(),
+            Wish::Grant {
+                role: role.clone(),
+                interface: interface.clone(),
+            },
+        ),
         Event::Checkpointed { label, by, .. } => (
             by.clone()?,
             Wish::Checkpoint {
@@ -328,7 +339,7 @@ pub(super) fn idle(cause: &str, run: &Run) -> Option<Input> {
             ordinal,
             key: String::new(),
             expected: None,
-            value: Document::empty_object(),
+            value: None,
         })),
         Cause::Artifact(call, ordinal) => Input::ArtifactPut(Box::new(NewArtifact {
             call,
@@ -398,7 +409,7 @@ pub fn facts(event: &Event) -> &'static [&'static str] {
             "/artifact/digest",
             "/artifact/size",
         ],
-        Event::GrantRevoked { .. } => {
+        Event::GrantRevoked { .. } | Event::GrantReturned { .. } => {
             &["/at", "/continues", "/cause", "/role", "/interface", "/by"]
         }
         Event::SharedSet { .. } => &["/at", "/continues", "/key", "/expected", "/value"],

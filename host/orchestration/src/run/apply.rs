@@ -112,7 +112,8 @@ impl Run {
                 ..
             } => {
                 let of = (*call, *attempt);
-                self.data.shared.take(of, *ordinal, (key, value), *outcome);
+                let change = (key.as_str(), value.as_ref());
+                self.data.shared.take(of, *ordinal, change, *outcome);
             }
             Event::Migrated { plugins, .. } => {
                 let changed = plugins
@@ -136,6 +137,12 @@ impl Run {
             } => {
                 let taken = (role.clone(), interface.clone());
                 self.data.revoked.insert(taken);
+            }
+            Event::GrantReturned {
+                role, interface, ..
+            } => {
+                let taken = (role.clone(), interface.clone());
+                self.data.revoked.remove(&taken);
             }
             Event::InputRefused { .. } => {}
             Event::Checkpointed { .. } => self.note_checkpoint(),
@@ -697,8 +704,7 @@ impl Run {
                     data.collisions.push(Collision { key, kept, dropped });
                 }
             }
-            data.state.write(no, &otherwise, output);
-            leaves.write(no, &otherwise, output);
+            leaves.write_both(&mut data.state, no, &otherwise, output);
         }
         let duration = step.duration_ms();
         data.current_step = Some((step.id.clone(), duration));
@@ -770,7 +776,7 @@ impl Run {
         if self.data.history.len() == HISTORY_IN_VIEW {
             self.data.history.pop_front();
         }
-        self.data.history.push_back(entry);
+        self.data.history.push_back(Arc::new(entry));
     }
 
     /// Forgets the oldest ended steps, so that a run's state does not grow with its length.

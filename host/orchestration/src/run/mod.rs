@@ -210,7 +210,7 @@ struct RunData {
     /// Members that ended long ago, kept for a join that has not.
     held: BTreeSet<StepNo>,
     agents: BTreeMap<String, AgentRecord>,
-    history: VecDeque<HistoryEntry>,
+    history: VecDeque<Arc<HistoryEntry>>,
     /// Units of `max_steps` used: attempts (a retry when it is scheduled), joins, skips, and
     /// decisions that were asked for though nothing had ended.
     used_steps: u32,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::revoking::RevokeError;
 use super::step::{Step, StepKind, StepStatus};
 use super::{MAX_DECISION_ATTEMPTS, MAX_EXECUTIONS, Run};
 use crate::decision::Decision;
@@ -414,13 +415,17 @@ impl Run {
                     by: by.to_owned(),
                 }],
                 Ok(false) => Vec::new(),
-                Err(refusal) => vec![Event::InputRefused {
-                    input: id.to_owned(),
-                    reason: refusal.to_string(),
-                    by: Some(by.to_owned()),
-                    step: None,
-                    answer: None,
+                Err(refusal) => refused(id, by, &refusal),
+            },
+            Wish::Grant { role, interface } => match self.revocable(role, interface) {
+                // What was not taken is there already.
+                Ok(true) => Vec::new(),
+                Ok(false) => vec![Event::GrantReturned {
+                    role: role.clone(),
+                    interface: interface.clone(),
+                    by: by.to_owned(),
                 }],
+                Err(refusal) => refused(id, by, &refusal),
             },
             Wish::Checkpoint { label } => {
                 vec![self.checkpoint(label.clone(), Some(by.to_owned()))]
@@ -614,4 +619,15 @@ fn facts_at(now: Timestamp) -> CallFacts {
 
 fn humantime(duration: std::time::Duration) -> String {
     format!("{} s", duration.as_secs_f64())
+}
+
+/// A wish about grants that cannot be acted on.
+fn refused(id: &str, by: &str, refusal: &RevokeError) -> Vec<Event> {
+    vec![Event::InputRefused {
+        input: id.to_owned(),
+        reason: refusal.to_string(),
+        by: Some(by.to_owned()),
+        step: None,
+        answer: None,
+    }]
 }

@@ -1,8 +1,8 @@
-//! Capabilities that are taken from a run's plugins while it goes on.
+//! Capabilities that are taken from a run's plugins while it goes on, and given back.
 
 use super::Run;
 
-/// Why a capability cannot be taken.
+/// Why a capability cannot be taken, or given back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RevokeError {
     /// Nothing of that name was granted anything.
@@ -54,7 +54,7 @@ impl Run {
         Ok(!self.data.revoked.contains(&taken))
     }
 
-    /// Every capability that was taken: role and interface.
+    /// Every capability that was taken and is not back: role and interface.
     pub fn revoked(&self) -> impl Iterator<Item = (&str, &str)> {
         let taken = self.data.revoked.iter();
         taken.map(|(role, interface)| (role.as_str(), interface.as_str()))

@@ -6,6 +6,8 @@
 //! most four events (it is tried again, it ends, the strategy is asked, the strategy answers).
 //! Each event that only a person, a crash or a failing strategy can cause may come on top.
 
+use std::cell::Cell;
+
 use menagerie_orchestration::decision::Decision;
 use menagerie_orchestration::event::Event;
 use menagerie_orchestration::run::RunStatus;
@@ -96,9 +98,18 @@ fn check_transitions(wild: &Wild) {
     }
 }
 
+#[expect(
+    clippy::disallowed_macros,
+    reason = "whoever runs the nightly test is told how far it is"
+)]
 fn one_decision(config: Config) {
+    let (all, done) = (config.cases, Cell::new(0_u32));
     let mut runner = TestRunner::new(config);
     let property = |decisions: Vec<Decision>| {
+        done.set(done.get() + 1);
+        if all >= 100_000 && done.get().is_multiple_of(all / 100) {
+            eprintln!("decisions: {} of {all}", done.get());
+        }
         let mut wild = Wild::new(MAX_STEPS, json!({}));
         for decision in decisions {
             let before = wild.run.decisions();

@@ -371,6 +371,12 @@ const FEATURES: &[(&str, &str, &str, Tells)] = &[
         shared,
     ),
     (
+        "shared-deleted",
+        "a shared value that is taken away and set again, across a crash",
+        "",
+        taken_away,
+    ),
+    (
         "artifacts",
         "artifacts that steps make, attach and are given, one made before a crash",
         "",
@@ -381,6 +387,12 @@ const FEATURES: &[(&str, &str, &str, Tells)] = &[
         "a capability that is taken, and one that was never granted",
         "[agents.shares]\nplugin = \"a\"\ngrants.shared = { write = [\"*\"] }\n",
         revoked,
+    ),
+    (
+        "grant-returned",
+        "a capability that is taken and given back, and one that was never granted",
+        "[agents.shares]\nplugin = \"a\"\ngrants.shared = { write = [\"*\"] }\n",
+        given_back,
     ),
     (
         "ending-with-output",
@@ -767,6 +779,24 @@ fn own_context(story: &mut Story) {
     story.decides(plan().end("completed"));
 }
 
+fn taken_away(story: &mut Story) {
+    story.decides(plan().route("one", "a"));
+    let set = story.change("one", 0, ("claim", None), json!("mine"));
+    story.later(1).advance(&[set]);
+    let take = |story: &Story| story.change("one", 1, ("claim", Some(1)), None);
+    let first = take(story);
+    story.later(1).advance(&[first]);
+    story.later(1).advance(&[Input::Recovered]);
+    let again = [
+        take(story),
+        story.change("one", 2, ("claim", None), json!(null)),
+        story.change("one", 3, ("other", Some(1)), None),
+    ];
+    story.later(1).advance(&again);
+    story.completes("one", json!({}));
+    story.decides(plan().end("completed"));
+}
+
 fn shared(story: &mut Story) {
     let claim = |story: &Story, step: &str, ordinal, expected| {
         story.change(step, ordinal, ("claim", expected), json!({"by": step}))
@@ -823,6 +853,20 @@ fn revoked(story: &mut Story) {
     story.decides(plan().route("one", "shares"));
     story.wish(revoke("agent:a"));
     story.wish(revoke("agent:shares"));
+    story.completes("one", json!({}));
+    story.decides(plan().end("completed"));
+}
+
+fn given_back(story: &mut Story) {
+    let (role, interface) = ("agent:shares".to_owned(), "shared".to_owned());
+    let give = |role: &str| Wish::Grant {
+        role: role.to_owned(),
+        interface: "shared".to_owned(),
+    };
+    story.decides(plan().route("one", "shares"));
+    story.wish(Wish::Revoke { role, interface });
+    story.wish(give("agent:a"));
+    story.wish(give("agent:shares"));
     story.completes("one", json!({}));
     story.decides(plan().end("completed"));
 }

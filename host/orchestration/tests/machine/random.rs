@@ -411,6 +411,7 @@ impl Wild {
                     | Event::SharedSet { .. }
                     | Event::ArtifactPut { .. }
                     | Event::GrantRevoked { .. }
+                    | Event::GrantReturned { .. }
                     | Event::InputRefused { .. }
                     | Event::CallReissued { .. }
                     | Event::DecisionFailed { .. }

@@ -39,6 +39,56 @@ fn of_two_steps_that_race_one_wins_and_the_other_learns_of_it() {
 }
 
 #[test]
+fn a_value_that_is_taken_away_leaves_its_version_behind() {
+    let mut story = racing();
+    let nothing = story.change("one", 0, ("n", None), None);
+    assert_eq!(story.advance(&[nothing]), ["one found no n"]);
+    let set = story.change("one", 1, ("n", None), json!(1));
+    story.advance(&[set]);
+    let old = story.change("two", 0, ("n", Some(2)), None);
+    assert_eq!(story.advance(&[old]), ["two found version 1 of n"]);
+    let take = |story: &Story| story.change("two", 1, ("n", Some(1)), None);
+    let lines = story.advance(&[take(&story)]);
+    assert_eq!(lines, ["two took n away, as version 2"]);
+    assert_eq!(value(&story, "n"), None);
+    // Not twice, whatever became of the execution.
+    story.advance(&[Input::Recovered]);
+    assert!(story.advance(&[take(&story)]).is_empty(), "it is gone");
+    // Whoever has seen the old value does not take a new one for it.
+    let again = story.change("one", 2, ("n", None), json!(null));
+    assert_eq!(story.advance(&[again]), ["one set n to version 3"]);
+    assert_eq!(value(&story, "n"), Some((3, json!(null))));
+    let stale = story.change("two", 2, ("n", Some(1)), json!(7));
+    assert_eq!(story.advance(&[stale]), ["two found version 3 of n"]);
+    story.is_told_again();
+}
+
+#[test]
+fn what_is_taken_away_makes_room_but_for_its_key() {
+    let mut story = racing();
+    let most = json!("x".repeat(MOST_VALUE_BYTES - 2));
+    let fits = MOST_BYTES / (MOST_VALUE_BYTES + 8);
+    for number in 0..fits {
+        let key = format!("key-{number:04}");
+        let ordinal = u32::try_from(number).unwrap();
+        let set = story.change("one", ordinal, (&key, None), most.clone());
+        story.advance(&[set]);
+    }
+    let more =
+        |story: &Story, ordinal| story.change("one", ordinal, ("one-more", None), most.clone());
+    let refused = more(&story, 100);
+    assert_eq!(
+        story.advance(&[refused]),
+        ["one found no room for one-more"]
+    );
+    let take = story.change("one", 101, ("key-0000", Some(1)), None);
+    story.advance(&[take]);
+    let set = more(&story, 102);
+    assert_eq!(story.advance(&[set]), ["one set one-more to version 1"]);
+    story.is_told_again();
+}
+
+#[test]
 fn an_execution_after_a_crash_never_sets_twice() {
     let mut story = racing();
     let set = |story: &Story| story.change("one", 3, ("n", None), json!(1));

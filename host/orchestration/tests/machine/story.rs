@@ -371,7 +371,7 @@ impl Story {
         step: &str,
         ordinal: u32,
         (key, expected): (&str, Option<u32>),
-        value: Value,
+        value: impl Into<Option<Value>>,
     ) -> Input {
         let ids = self.call_ids().into_iter();
         let mut asking = ids.filter(|id| self.run.call(*id).unwrap().step == step);
@@ -380,7 +380,7 @@ impl Story {
             ordinal,
             key: key.to_owned(),
             expected,
-            value: Document::from(value),
+            value: value.into().map(Document::from),
         }))
     }
 
@@ -524,9 +524,19 @@ pub(crate) fn line(event: &Event) -> String {
         Event::GrantRevoked {
             role, interface, ..
         } => format!("{role} lost {interface}"),
+        Event::GrantReturned {
+            role, interface, ..
+        } => format!("{role} has {interface} again"),
         Event::SharedSet {
-            id, key, outcome, ..
+            id,
+            key,
+            value,
+            outcome,
+            ..
         } => match outcome {
+            SharedOutcome::Set { version } if value.is_none() => {
+                format!("{id} took {key} away, as version {version}")
+            }
             SharedOutcome::Set { version } => format!("{id} set {key} to version {version}"),
             SharedOutcome::Conflict { version: None } => format!("{id} found no {key}"),
             SharedOutcome::Conflict {

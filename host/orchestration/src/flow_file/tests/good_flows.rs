@@ -43,6 +43,9 @@ json_nodes = 99
 context = "2 KiB"
 guest_bytes = 65_536
 host_calls = 12
+http_calls = 5
+shared_calls = 6
+artifact_calls = 8
 output = "1 MB"
 log_lines = 0
 log_bytes = "2 KiB"
@@ -66,6 +69,14 @@ total_timeout = "2h"
 every = "1m"
 after = ["zebra"]
 "#;
+
+#[test]
+fn a_plugin_of_a_registry_is_named_by_what_it_is() {
+    let reference = format!("oci://registry.example:5000/a/b@sha256:{}", "0a".repeat(32));
+    let file = format!("name = \"f\"\n[agents.a]\nplugin = {{ oci = \"{reference}\" }}\n");
+    let agent = &good(&file).flow.agents[0];
+    assert_eq!(agent.uses.plugin, PluginSource::Oci(reference));
+}
 
 const LEAST: &str = "name = \"f\"\n[agents.a]\nplugin = \"p\"\n";
 
@@ -121,6 +132,9 @@ fn every_key_reaches_the_flow() {
             context_bytes: Some(2_048),
             guest_bytes: Some(65_536),
             host_calls: Some(12),
+            http_calls: Some(5),
+            shared_calls: Some(6),
+            artifact_calls: Some(8),
             output_bytes: Some(1_000_000),
             log_lines: Some(0),
             log_bytes: Some(2_048),
