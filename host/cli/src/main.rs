@@ -10,6 +10,7 @@ mod admission;
 mod arguments;
 mod commands;
 mod failure;
+mod interrupts;
 mod look;
 mod mining_events;
 mod plugins;

@@ -12,6 +12,7 @@ use crate::arguments::dev::DevArguments;
 use crate::commands::build::built_in;
 use crate::commands::{open, run, test};
 use crate::failure::{FAILED, Failure};
+use crate::interrupts::Interrupts;
 use crate::settings::Settings;
 use crate::watched::Watched;
 
@@ -30,10 +31,10 @@ pub(crate) async fn dev(settings: &Settings, arguments: DevArguments) -> Result<
         return dev.round().await;
     }
     let interrupted = dev.interrupted.clone();
+    let mut interrupts = Interrupts::listen()?;
     let listening = tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            interrupted.cancel();
-        }
+        interrupts.next().await;
+        interrupted.cancel();
     });
     dev.watch().await;
     listening.abort();

@@ -22,6 +22,7 @@ use crate::commands::export::Reading;
 use crate::commands::mine::findings;
 use crate::commands::{attach, check, detach, follow, open};
 use crate::failure::{Failure, INTERRUPTED, chain};
+use crate::interrupts::Interrupts;
 use crate::plugins::{Folders, repository};
 use crate::settings::Settings;
 use crate::terminal::diagnostics::{problem_at, problem_at_start};
@@ -267,7 +268,7 @@ pub(crate) async fn begin_run(
     };
     let view = LiveView::start(begin.json, &key.to_string());
     let watcher = view.watcher();
-    let interrupt = interrupt(&host, key.to_string(), view.teller());
+    let interrupt = interrupt(&host, key.to_string(), view.teller())?;
     let wanted = BeginRun {
         key: key.clone(),
         input: begin.input,
@@ -307,7 +308,7 @@ pub(crate) async fn drive_on(
 ) -> Result<ExitCode, Failure> {
     let library = Library::new(open::catalogue(settings)?, 1);
     let view = LiveView::start(json, &key.to_string());
-    let interrupt = interrupt(host, key.to_string(), view.teller());
+    let interrupt = interrupt(host, key.to_string(), view.teller())?;
     let driven = host.resume_from(&library, key, view.watcher(), from).await;
     view.stop();
     interrupt.abort();
@@ -347,17 +348,15 @@ fn interrupt(
     host: &Host,
     run: String,
     tell: impl Fn(&str) + Send + 'static,
-) -> tokio::task::JoinHandle<()> {
+) -> Result<tokio::task::JoinHandle<()>, Failure> {
     let stopper = host.stopper();
-    tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_err() {
-            return;
-        }
+    let mut interrupts = Interrupts::listen()?;
+    Ok(tokio::spawn(async move {
+        interrupts.next().await;
         stopper.cancel();
         tell("interrupted: parking the run; once more to end at once");
-        if tokio::signal::ctrl_c().await.is_ok() {
-            tell(&format!("the run goes on with: menagerie resume {run}"));
-            std::process::exit(INTERRUPTED.into());
-        }
-    })
+        interrupts.next().await;
+        tell(&format!("the run goes on with: menagerie resume {run}"));
+        std::process::exit(INTERRUPTED.into());
+    }))
 }

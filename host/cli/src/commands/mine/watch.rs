@@ -22,6 +22,7 @@ use crate::commands::export::Reading;
 use crate::commands::follow::Commits;
 use crate::commands::open;
 use crate::failure::Failure;
+use crate::interrupts::Interrupts;
 use crate::mining_events::PluginNames;
 use crate::settings::Settings;
 use crate::terminal::text::{duration_ms, safe_line};
@@ -45,6 +46,7 @@ pub(super) async fn watch(
     let host = open::host(settings, "mine")?;
     let mut watched = Watched::new(net, &arguments)?;
     let mut commits = Commits::of(&host);
+    let mut interrupts = Interrupts::listen()?;
     let until = arguments.r#for.map(|length| Instant::now() + length);
     let terminal = Term::stdout();
     let on_terminal = terminal.is_term() && !arguments.json;
@@ -74,7 +76,7 @@ pub(super) async fn watch(
         tokio::select! {
             () = async { tokio::join!(commits.next(), tokio::time::sleep(PAUSE)); } => {}
             () = ends => return Ok(ExitCode::SUCCESS),
-            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+            () = interrupts.next() => return Ok(ExitCode::SUCCESS),
         }
     }
 }
