@@ -399,3 +399,32 @@ fn a_step_that_kills_its_host_each_time_ends_as_poisoned_while_other_runs_go_on(
     let events = place.run(["events", "bomb", "--json"]).expect(0);
     assert_eq!(events.stdout.matches("\"call_reissued\"").count(), 3);
 }
+
+/// A strategy that only computes is asked before its question is durable, and a host that dies of it leaves no trace
+/// of that. The next host asks by the book, so that it is counted all the same.
+#[test]
+fn a_strategy_that_kills_its_host_each_time_ends_as_poisoned() {
+    let place = Place::new();
+    let bomb = place.write("bomb.toml", BOMB).display().to_string();
+    let crash = [("MENAGERIE_CRASH_AT", "before-call@decision-2:1")];
+    let began = run(&place, &["run", &bomb, "--id", "bomb"], &crash);
+    assert_eq!(began.code, None, "{}", began.stderr);
+    let events = place.run(["events", "bomb", "--json"]).expect(0);
+    assert_eq!(events.stdout.matches("\"decision_requested\"").count(), 1);
+    let mut killed = 1;
+    let last = loop {
+        let resumed = run(&place, &["resume", "bomb", "--json"], &crash);
+        if resumed.code.is_some() {
+            break resumed.expect(1).json();
+        }
+        killed += 1;
+        assert!(killed < 10, "it goes on for ever");
+    };
+    // Once unseen, and four times as every call.
+    assert_eq!(killed, 5);
+    assert_eq!(last["status"], "failed");
+    let shown = place.run(["show", "bomb", "--json"]).expect(0);
+    assert!(shown.stdout.contains("poisoned"), "{}", shown.stdout);
+    let events = place.run(["events", "bomb", "--json"]).expect(0);
+    assert_eq!(events.stdout.matches("\"call_reissued\"").count(), 4);
+}

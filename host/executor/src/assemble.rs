@@ -388,6 +388,12 @@ impl Assembled {
         strategy.is_some_and(|part| part.plugin.reads_figures())
     }
 
+    /// Whether the strategy can do nothing but compute.
+    pub(crate) fn decides_by_computing(&self) -> bool {
+        let strategy = self.parts.get(&PluginRole::Strategy.to_string());
+        strategy.is_some_and(|part| part.plugin.only_computes())
+    }
+
     /// The skills of the agents' plugins.
     pub(crate) fn skills(&self) -> Skills {
         self.skills.clone()

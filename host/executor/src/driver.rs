@@ -3,6 +3,10 @@
 //! Nothing leaves before the events behind it are durable: calls are started, and watchers told,
 //! only after the commit. The loop compares what it is doing with what is outstanding after every
 //! commit, so that recovery is no second mechanism.
+//!
+//! One call may begin sooner: that of a strategy that only computes, since nothing leaves by it. Its
+//! question is folded in, it is polled once, and if it has answered by then, question and answer are
+//! one commit instead of two.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +17,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use menagerie_journal::{Batch, Claim, InboxEntry, Journal, RunKey, Status};
 use menagerie_orchestration::command::Call;
-use menagerie_orchestration::event::{CallId, Event, Recorded, TimerId};
+use menagerie_orchestration::event::{CallId, CallOf, Event, Recorded, TimerId};
 use menagerie_orchestration::input::{Input, Wish};
 use menagerie_orchestration::run::{Run, RunStatus};
 use menagerie_orchestration::time::Timestamp;
@@ -32,7 +36,8 @@ use crate::guests::Guests;
 use crate::held::{Place, Places};
 use crate::mailroom::{Mailbox, Mailroom};
 use crate::store::{self, Known, Outstanding};
-use crate::watch::Watcher;
+use crate::watch::Watcher as _;
+use crate::withheld::Withheld;
 
 /// How long a loop that is asked to stop waits for the answers of requests that have left: cut off,
 /// nobody would know what came of them.
@@ -99,7 +104,10 @@ pub(crate) struct Driver {
     guests: Arc<dyn Guests>,
     /// How the flow's agents have fared, where its strategy asks.
     figures: Option<Arc<FlowFigures>>,
-    watcher: Arc<dyn Watcher>,
+    watcher: Arc<Withheld>,
+    /// Whether strategies, too, are asked only what is durable. So it is after a host has ended in the
+    /// middle: should the strategy be what ends it, its questions have to be there to be counted.
+    by_the_book: bool,
     key: RunKey,
     claim: Claim,
     run: Run,
@@ -132,7 +140,7 @@ impl Driver {
     pub(crate) fn new(
         around: Surroundings,
         guests: Arc<dyn Guests>,
-        watcher: Arc<dyn Watcher>,
+        watcher: Arc<Withheld>,
         claim: Claim,
         run: Run,
         known: Known,
@@ -144,6 +152,7 @@ impl Driver {
             guests,
             figures: None,
             watcher,
+            by_the_book: false,
             key: claim.key().clone(),
             claim,
             outstanding: Outstanding::of(&run),
@@ -183,6 +192,7 @@ impl Driver {
             let (namespace, flow) = (&self.key.namespace, &self.run.flow().name);
             self.figures = Some(self.around.figures.of(journal, namespace, flow).await);
         }
+        self.by_the_book = first.contains(&Input::Recovered);
         self.follow_migration();
         self.take_in(&first, Vec::new()).await?;
         loop {
@@ -281,6 +291,30 @@ impl Driver {
         inputs: &[Input],
         acks: Vec<String>,
     ) -> Result<Vec<Recorded>, ExecutorError> {
+        let mut recorded = self.fold_in(inputs);
+        let asked = recorded.len();
+        recorded.extend(self.decide_at_once(inputs, &recorded).await);
+        if let Err(error) = self.make_durable(&recorded, acks).await {
+            self.watcher.forget();
+            return Err(error);
+        }
+        let (question, answer) = recorded.split_at(asked);
+        if !question.is_empty() {
+            self.watcher.committed(&self.run, question);
+        }
+        self.watcher.release();
+        if !answer.is_empty() {
+            self.watcher.committed(&self.run, answer);
+        }
+        let migrated = |made: &Recorded| matches!(made.event, Event::Migrated { .. });
+        if recorded.iter().any(migrated) {
+            self.follow_migration();
+        }
+        Ok(recorded)
+    }
+
+    /// Folds inputs in, in memory.
+    fn fold_in(&mut self, inputs: &[Input]) -> Vec<Recorded> {
         if let Some(figures) = &self.figures {
             figures.told(&self.run, inputs);
             let seen = figures.seen(self.run.flow());
@@ -290,19 +324,56 @@ impl Driver {
         if !recorded.is_empty() {
             self.outstanding = Outstanding::of(&self.run);
         }
-        let mut batch = store::batch(&self.key, &self.run, &recorded)?;
-        batch.payloads.extend(self.questions.contents(&recorded));
+        recorded
+    }
+
+    /// Asks the strategy what these events ask it, if it only computes, and folds its answer in if it
+    /// has one at once. Otherwise it goes on when its question is durable, as every other call.
+    async fn decide_at_once(&mut self, inputs: &[Input], recorded: &[Recorded]) -> Vec<Recorded> {
+        if !self.may_decide_at_once(inputs, recorded) {
+            return Vec::new();
+        }
+        self.watcher.withhold();
+        self.reconcile();
+        match self.answer_at_once().await {
+            Some(Some(answer)) => self.fold_in(&[answer]),
+            _ => Vec::new(),
+        }
+    }
+
+    fn may_decide_at_once(&self, inputs: &[Input], recorded: &[Recorded]) -> bool {
+        let alone = matches!(
+            self.outstanding.calls[..],
+            [(
+                CallId {
+                    of: CallOf::Decision(_),
+                    ..
+                },
+                true
+            )]
+        );
+        alone
+            && !recorded.is_empty()
+            && self
+                .live
+                .keys()
+                .all(|id| inputs.iter().any(|input| ends(input, *id)))
+            && !self.by_the_book
+            && self.guests.decides_by_computing()
+            && !recorded.iter().any(|made| ends_a_commit(&made.event))
+            && !self.around.stop.is_cancelled()
+    }
+
+    async fn make_durable(
+        &mut self,
+        recorded: &[Recorded],
+        acks: Vec<String>,
+    ) -> Result<(), ExecutorError> {
+        let mut batch = store::batch(&self.key, &self.run, recorded)?;
+        batch.payloads.extend(self.questions.contents(recorded));
         self.known.change(&self.outstanding, &mut batch);
         batch.acks = acks;
-        self.commit(batch, store::status_of(&self.run)).await?;
-        if !recorded.is_empty() {
-            self.watcher.committed(&self.run, &recorded);
-        }
-        let migrated = |made: &Recorded| matches!(made.event, Event::Migrated { .. });
-        if recorded.iter().any(migrated) {
-            self.follow_migration();
-        }
-        Ok(recorded)
+        self.commit(batch, store::status_of(&self.run)).await
     }
 
     /// What is called from now on is what the run stays on by now. Calls under way keep their guests.
@@ -529,6 +600,20 @@ async fn told(made: BoxFuture<'static, Option<Input>>, loop_of_run: mpsc::Sender
         // The loop is gone when this fails, and the run with it.
         let _ = loop_of_run.send(input).await;
     }
+}
+
+/// Whether the input is the answer of this call.
+fn ends(input: &Input, id: CallId) -> bool {
+    match input {
+        Input::StepEnded { call, .. } | Input::Decided { call, .. } => *call == id,
+        _ => false,
+    }
+}
+
+/// Whether what is made after this event must not be made durable with it: a checkpoint stands for the
+/// run as it was just behind it, and after a migration other guests are called.
+fn ends_a_commit(event: &Event) -> bool {
+    matches!(event, Event::Checkpointed { .. } | Event::Migrated { .. })
 }
 
 fn wish_of(entry: &InboxEntry) -> Option<Input> {

@@ -34,6 +34,11 @@ pub trait Guests: Send + Sync {
     fn reads_figures(&self) -> bool {
         false
     }
+    /// Whether the strategy only computes: asked again, it answers the same, and between question and
+    /// answer nothing has left the host. Such a strategy may be asked before its question is durable.
+    fn decides_by_computing(&self) -> bool {
+        false
+    }
     /// The guests of the same run with these versions of its plugins, by role; nothing when they are the
     /// ones that are called already.
     fn migrated(&self, plugins: &BTreeMap<String, String>) -> Option<Arc<dyn Guests>> {

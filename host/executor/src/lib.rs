@@ -33,6 +33,7 @@ mod store;
 mod translate;
 mod wasm;
 mod watch;
+mod withheld;
 
 pub use assemble::{
     AssembleError, AssembleProblem, Assembled, Part, PluginFinder, SECRET_VARIABLE, assemble,

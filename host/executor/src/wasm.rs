@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 use menagerie_journal::{Claim, Journal, RunKey};
-use menagerie_orchestration::command::{Call, CallRequest};
+use menagerie_orchestration::command::{Call, CallRequest, PluginRole};
 use menagerie_orchestration::document::Document;
 use menagerie_orchestration::event::CallId;
 use menagerie_orchestration::failure::Failure;
@@ -36,6 +36,7 @@ pub(crate) struct RunCalls {
     parts: BTreeMap<String, Part>,
     skills: Skills,
     reads_figures: bool,
+    decides_by_computing: bool,
     seed: u64,
 }
 
@@ -182,6 +183,7 @@ impl RunCalls {
             parts: assembled.parts.clone(),
             skills: assembled.skills(),
             reads_figures: assembled.reads_figures(),
+            decides_by_computing: assembled.decides_by_computing(),
             seed,
         }
     }
@@ -281,6 +283,11 @@ impl Guests for WasmGuests {
 
     fn reads_figures(&self) -> bool {
         self.calls.reads_figures
+    }
+
+    fn decides_by_computing(&self) -> bool {
+        let strategy = PluginRole::Strategy.to_string();
+        self.calls.decides_by_computing && !self.migrated.contains_key(&strategy)
     }
 
     fn migrated(&self, plugins: &BTreeMap<String, String>) -> Option<Arc<dyn Guests>> {

@@ -11,7 +11,11 @@ pub trait Watcher: Send + Sync {
     fn taken(&self, run: &Run) {
         let _ = run;
     }
-    /// These events are durable, and this is the run after them.
+    /// Whether anybody listens: otherwise nothing need be kept to be told later.
+    fn looks(&self) -> bool {
+        true
+    }
+    /// These events are durable, and this is the run after them and what was made durable with them.
     fn committed(&self, run: &Run, events: &[Recorded]) {
         let _ = (run, events);
     }
@@ -47,4 +51,8 @@ pub enum GuestProgress {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Nobody;
 
-impl Watcher for Nobody {}
+impl Watcher for Nobody {
+    fn looks(&self) -> bool {
+        false
+    }
+}

@@ -279,6 +279,17 @@ impl Plugin {
         self.inspection.imports.contains(&figures)
     }
 
+    /// Whether all that it imports is answered out of its call alone: it reads nothing that may be other
+    /// when it is called again, and nothing that it does is seen outside of the host but its answer.
+    #[must_use]
+    pub fn only_computes(&self) -> bool {
+        let of_the_call = |import: &String| {
+            let mut names = ALWAYS_THERE.iter().chain(&["figures"]);
+            wasi::is_wasi(import) || names.any(|name| *import == interface(name))
+        };
+        self.inspection.imports.iter().all(of_the_call)
+    }
+
     /// Bytes of the component.
     #[must_use]
     pub fn size(&self) -> u64 {

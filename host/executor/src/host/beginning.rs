@@ -19,6 +19,7 @@ use crate::error::ExecutorError;
 use crate::guests::Guests;
 use crate::store::{self, Known, Outstanding};
 use crate::watch::Watcher;
+use crate::withheld::Withheld;
 
 /// A run to begin.
 pub struct BeginRun {
@@ -145,6 +146,7 @@ impl Host {
         watcher: Arc<dyn Watcher>,
     ) -> Result<Began, ExecutorError> {
         let frame = Frame::of(assembled, &begin);
+        let watcher = Withheld::over(watcher);
         let guests = self.wasm_guests(catalogue, assembled, watcher.clone());
         self.begin_framed(frame, begin, watcher, guests).await
     }
@@ -201,6 +203,7 @@ impl Host {
             reads_figures: guests.reads_figures(),
             ..Frame::bare(flow, &begin.input)
         };
+        let watcher = Withheld::over(watcher);
         self.begin_framed(frame, begin, watcher, |_, _| guests.clone())
             .await
     }
@@ -209,7 +212,7 @@ impl Host {
         &self,
         frame: Frame,
         begin: BeginRun,
-        watcher: Arc<dyn Watcher>,
+        watcher: Arc<Withheld>,
         guests: impl Fn(u64, &Claim) -> Arc<dyn Guests>,
     ) -> Result<Began, ExecutorError> {
         let flow = frame.flow.clone();

@@ -21,6 +21,7 @@ use crate::library::Library;
 use crate::pinned;
 use crate::store::{self, Known};
 use crate::watch::{Nobody, Watcher};
+use crate::withheld::Withheld;
 
 /// From whom a run may be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -83,6 +84,7 @@ impl Host {
                 source: Box::new(missing.remove(0)),
             });
         }
+        let watcher = Withheld::over(watcher);
         let guests = self.wasm_guests(library.catalogue(), &assembled, watcher.clone());
         self.resume_framed(key, assembled.flow.clone(), watcher, guests, from)
             .await
@@ -115,6 +117,7 @@ impl Host {
         watcher: Arc<dyn Watcher>,
         from: TakeFrom,
     ) -> Result<(Run, Stopped), ExecutorError> {
+        let watcher = Withheld::over(watcher);
         self.resume_framed(key, flow, watcher, |_, _| guests.clone(), from)
             .await
     }
@@ -143,7 +146,7 @@ impl Host {
         &self,
         key: &RunKey,
         flow: Arc<Flow>,
-        watcher: Arc<dyn Watcher>,
+        watcher: Arc<Withheld>,
         guests: impl Fn(u64, &Claim) -> Arc<dyn Guests>,
         from: TakeFrom,
     ) -> Result<(Run, Stopped), ExecutorError> {
@@ -158,7 +161,7 @@ impl Host {
         &self,
         key: &RunKey,
         flow: Arc<Flow>,
-        watcher: Arc<dyn Watcher>,
+        watcher: Arc<Withheld>,
         guests: impl Fn(u64, &Claim) -> Arc<dyn Guests>,
         mut driven: (Run, Stopped),
     ) -> Result<(Run, Stopped), ExecutorError> {
@@ -211,7 +214,7 @@ impl Host {
         &self,
         claim: Claim,
         flow: &Arc<Flow>,
-        watcher: &Arc<dyn Watcher>,
+        watcher: &Arc<Withheld>,
         guests: &impl Fn(u64, &Claim) -> Arc<dyn Guests>,
     ) -> Result<(Run, Stopped), ExecutorError> {
         let key = &claim.key().clone();

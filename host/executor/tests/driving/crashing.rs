@@ -41,6 +41,7 @@ fn script_of(seed: u64) -> Arc<Script> {
             other => other,
         }
     })
+    .computing(seed.is_multiple_of(2))
 }
 
 fn wave(seed: u64, prefix: &str) -> Decision {

@@ -75,6 +75,7 @@ pub(crate) struct Script {
     decides: Arc<Decides>,
     works: Arc<Works>,
     reads_figures: bool,
+    decides_by_computing: bool,
     counts: Arc<Mutex<Counts>>,
     called: watch::Sender<usize>,
 }
@@ -88,6 +89,7 @@ impl Script {
             decides: Arc::new(decides),
             works: Arc::new(works),
             reads_figures: false,
+            decides_by_computing: false,
             counts: Arc::default(),
             called: watch::Sender::new(0),
         })
@@ -97,6 +99,14 @@ impl Script {
     pub(crate) fn reading_figures(self: Arc<Self>) -> Arc<Self> {
         Arc::new(Self {
             reads_figures: true,
+            ..(*self).clone()
+        })
+    }
+
+    /// The same, with a strategy that only computes, or not.
+    pub(crate) fn computing(self: Arc<Self>, decides_by_computing: bool) -> Arc<Self> {
+        Arc::new(Self {
+            decides_by_computing,
             ..(*self).clone()
         })
     }
@@ -172,6 +182,10 @@ impl Guests for Script {
 
     fn reads_figures(&self) -> bool {
         self.reads_figures
+    }
+
+    fn decides_by_computing(&self) -> bool {
+        self.decides_by_computing
     }
 
     fn digest(&self, role: &str) -> String {
