@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use sha2::{Digest, Sha256};
 
 use crate::decision::{Decision, Ending, JoinRequest, StepRequest};
@@ -94,13 +94,13 @@ struct Envelope<'event> {
 pub fn encode(recorded: &Recorded) -> Result<Encoded, WireError> {
     let mut payloads = Vec::new();
     let written = recorded.map(&mut |document: &Document| {
-        let text = document.to_text();
-        if text.len() <= INLINE_BYTES {
-            return Ok(Written::Inline(RawValue::from_string(text)?));
+        let text = to_raw_value(document.value())?;
+        if text.get().len() <= INLINE_BYTES {
+            return Ok(Written::Inline(text));
         }
-        let digest = digest(text.as_bytes());
+        let digest = digest(text.get().as_bytes());
         if !payloads.iter().any(|(known, _)| *known == digest) {
-            payloads.push((digest.clone(), text));
+            payloads.push((digest.clone(), text.get().to_owned()));
         }
         Ok::<_, WireError>(Written::Payload(digest))
     })?;

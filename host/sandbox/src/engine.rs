@@ -256,6 +256,13 @@ fn wasmtime_config(ceilings: &EngineConfig) -> Config {
     config.async_stack_size(ceilings.stack_bytes + HOST_STACK_BYTES);
 
     config.memory_init_cow(true);
+    // A guest's addresses are compared with its memory's length in its own code, and not left to pages
+    // that fault. Pages would have to be made to fault again for every call whose guest asks for
+    // memory, as nearly all do: two changes of the address space that all threads share, each of which
+    // stops the others. Without them a short call takes a third less, and two processors do twice as
+    // many at once; code that computes for long takes some 7 to 12 % more.
+    config.signals_based_traps(false);
+    config.memory_guard_size(0);
     // A trap names the functions it happened in, and not the whole of a deep recursion.
     config.wasm_backtrace_max_frames(std::num::NonZeroUsize::new(16));
     config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(ceilings)));
