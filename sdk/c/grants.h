@@ -12,7 +12,8 @@ typedef menagerie_plugin_types_artifact_ref_t artifact_t;
 
 static inline text_t text_from(const char *text) { return (text_t){(uint8_t *)text, strlen(text)}; }
 
-// A file that goes with an outcome, after `answer`: one that was made, or one of `task->attachments`.
+// A file that goes with an outcome, after `answer`: one that was made, or one of `task->attachments`, which agents alone are
+// given: a strategy's view has none.
 static inline bool attach(outcome_t *outcome, const artifact_t *file) {
   outcome->attachments.ptr =
       grown(outcome->attachments.ptr, ++outcome->attachments.len, sizeof *outcome->attachments.ptr);

@@ -10,7 +10,10 @@ declare module "menagerie" {
   export type Json = null | boolean | number | string | Json[] | { [name: string]: Json };
   export type Extra = Record<string, unknown>;
   export interface Attachment { id: string; mediaType: string; digest: string }
-  /** What an agent is given. */
+  /**
+   * What an agent is given. `attachments` are files that the run was begun with or that steps before this one attached; agents
+   * alone are given any: a strategy's view has none.
+   */
   export interface Task<Input = any, Config = any> { input: Input; config: Config; attachments: Attachment[]; extra: Extra }
   interface FaultMore { retryAfterMs?: number; details?: unknown; extra?: Extra }
   /** Thrown, it is the plugin's answer. Any other exception is a crash: its stack is in the log. */

@@ -41,7 +41,8 @@ pub struct Task<Input, Config = Json> {
     pub input: Input,
     /// From the flow file; `{}` where the flow gives none.
     pub config: Config,
-    /// Files of earlier steps.
+    /// Files that the run was begun with or that steps before this one attached. Agents alone are given any: a
+    /// strategy's view has none.
     pub attachments: Vec<Artifact>,
     /// Whatever else the host says.
     pub extra: Extras,
@@ -82,7 +83,7 @@ pub struct Outcome<Output> {
     pub output: Output,
     /// How sure the plugin is, from 0 to 1.
     pub confidence: Option<f64>,
-    /// Files that belong to the output.
+    /// Files that belong to the output: for the agents of later steps.
     pub attachments: Vec<Artifact>,
     /// Whatever else there is to say; names that the host does not know are kept.
     pub extra: Extras,

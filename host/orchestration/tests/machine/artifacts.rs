@@ -1,6 +1,7 @@
 //! Artifacts of a run: made, attached, given.
 
 use menagerie_orchestration::artifact::{MOST_ARTIFACT_BYTES, MOST_ARTIFACTS, MOST_BYTES};
+use menagerie_orchestration::command::CallRequest;
 use menagerie_orchestration::input::Input;
 use menagerie_orchestration::run::Run;
 use serde_json::json;
@@ -146,8 +147,8 @@ fn a_put_by_a_call_that_is_not_outstanding_makes_nothing() {
     assert!(story.run.artifacts().is_empty());
 }
 
-#[test]
-fn what_a_run_is_given_are_its_first_artifacts_and_go_with_its_input() {
+/// A run that is given two versions of a file.
+fn begun_with_files() -> Story {
     let flow = std::sync::Arc::new(flow(&["a", "b"]));
     let mut begin = start(&flow, json!({}));
     if let Input::Start(start) = &mut begin {
@@ -160,10 +161,58 @@ fn what_a_run_is_given_are_its_first_artifacts_and_go_with_its_input() {
         flow,
     };
     story.advance(&[begin]);
+    story
+}
+
+#[test]
+fn what_a_run_is_given_are_its_first_artifacts_and_go_with_its_input() {
+    let mut story = begun_with_files();
     assert_eq!(story.run.artifact("artifact-2").unwrap().version, 2);
     story.decides(plan().route("one", "a"));
     assert_eq!(story.given("one"), ["artifact-1", "artifact-2"]);
     let put = story.put("one", 0, "more", "3");
     assert_eq!(story.advance(&[put]), ["one put artifact-3 more 1"]);
+    story.is_told_again();
+}
+
+#[test]
+fn a_strategy_is_neither_given_what_is_attached_nor_told_of_it() {
+    let mut story = begun_with_files();
+    let asked = |story: &Story, decision: &str| {
+        assert!(story.given(decision).is_empty(), "{decision}");
+        let CallRequest::Decide { view } = story.call(decision).request else {
+            panic!("{decision} is a strategy's");
+        };
+        let shown = serde_json::to_string(&view).unwrap();
+        for word in ["artifact", "attach", "notes"] {
+            assert!(!shown.contains(word), "{shown}");
+        }
+    };
+    asked(&story, "decision-1");
+    story.decides(plan().route("one", "a"));
+    let ended = story.attaching("one", &["artifact-2"]);
+    story.advance(&[ended]);
+    asked(&story, "decision-2");
+    story.is_told_again();
+}
+
+#[test]
+fn what_a_member_attaches_goes_past_the_join_to_those_behind_it() {
+    let mut story = Story::of(flow(&["a", "b"]));
+    let parallel = plan().route("one", "a").route("two", "b");
+    let parallel = parallel.join("joined", "merge", &["one", "two"]);
+    story.decides(parallel.route("last", "a").after("last", &["joined"]));
+    let put = story.put("one", 0, "notes", "1");
+    story.advance(&[put]);
+    let ended = story.attaching("one", &["artifact-1"]);
+    story.advance(&[ended]);
+    story.completes("two", json!({}));
+    let CallRequest::Aggregate { members } = story.call("joined").request else {
+        panic!("an aggregator is asked");
+    };
+    let shown = format!("{members:?}");
+    assert!(!shown.contains("artifact"), "{shown}");
+    story.completes("joined", json!({}));
+    assert_eq!(story.given("last"), ["artifact-1"]);
     story.is_told_again();
 }
