@@ -102,7 +102,44 @@ const RECORDED: &[(&str, &str, Makes)] = &[
     ("aggregator-vote", "rules and a join by `vote`", |place| {
         joined(place, "vote")
     }),
+    (
+        "begun-with-files",
+        "files that go with a run's input, a kill before they are read, and a file that is made behind them",
+        begun_with_files,
+    ),
 ];
+
+/// Two agents that read whatever is attached to their task; the first makes a file of a name that is taken.
+const FILING: &str = r##"name = "filing"
+[agents.makes]
+plugin = "filer"
+grants = ["artifacts"]
+[agents.makes.config]
+reads = true
+asks = [{ put = { name = "notes.md", media_type = "text/markdown", text = "# Made" } }]
+[agents.reads]
+plugin = "filer"
+grants = ["artifacts"]
+config = { reads = true }
+[strategy]
+plugin = "echo-strategy"
+"##;
+
+fn begun_with_files(place: &Place) {
+    let flow = place.write("flow.toml", FILING);
+    let (notes, data) = (
+        place.write("notes.md", "# Given"),
+        place.write("data.txt", "and more"),
+    );
+    let mut command = place.menagerie();
+    command.arg("run").arg(flow).args(["--id", "r"]);
+    command.args(["--input", "{}", "--attach"]).arg(notes);
+    command.arg("--attach").arg(data);
+    command.env("MENAGERIE_CRASH_AT", "before-call@makes:1");
+    assert_eq!(ended(&mut command).code, None);
+    place.call(&["resume", "r"]).expect(0);
+    place.call(&["replay", "r"]).expect(0);
+}
 
 /// The review by rules, its parallel looks joined by another aggregator. What comes of it differs.
 fn joined(place: &Place, aggregator: &str) {
