@@ -43,7 +43,8 @@ func answered(answer any, err error) (bridge.Outcome, *bridge.Fault) {
 // CompensatePlugin is what a project that exports "compensate" has as `var Compensation`; Compensate makes it.
 type CompensatePlugin func(bridge.Task, bridge.Outcome) *bridge.Fault
 
-// Compensate makes a function undo a step that completed, given its task and its output.
+// Compensate makes a function undo a step that completed, given its task and its output; an Outcome has the rest of what the
+// step answered, too, its Output as a json.RawMessage.
 func Compensate[In, Out any](undo func(Task[In], Out) error) CompensatePlugin {
 	return func(raw bridge.Task, outcome bridge.Outcome) *bridge.Fault {
 		task, err := taskFrom[In](raw)
@@ -51,7 +52,9 @@ func Compensate[In, Out any](undo func(Task[In], Out) error) CompensatePlugin {
 			return faultTo(err)
 		}
 		var output Out
-		if err := read("output", []byte(outcome.Output), &output); err != nil {
+		if whole, is := any(&output).(*Outcome); is {
+			*whole = outcomeFrom(outcome)
+		} else if err := read("output", []byte(outcome.Output), &output); err != nil {
 			return faultTo(err)
 		}
 		if err := undo(task, output); err != nil {

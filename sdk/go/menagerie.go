@@ -20,7 +20,9 @@ type Attachment = bridge.Attachment
 type Task[In any] struct {
 	Input In
 	// Config is the agent's configuration from the flow file; Configure reads it.
-	Config      json.RawMessage
+	Config json.RawMessage
+	// Attachments are files that the run was begun with or that steps before this one attached. Agents alone are given any: a
+	// strategy's view has none.
 	Attachments []Attachment
 	Extra       map[string]json.RawMessage
 }
@@ -199,4 +201,15 @@ func outcomeTo(answer any) (bridge.Outcome, error) {
 	}
 	extra, err := extras(outcome.Extra)
 	return bridge.Outcome{Output: output, Confidence: outcome.Confidence, Attachments: outcome.Attachments, Extra: extra}, err
+}
+
+func outcomeFrom(raw bridge.Outcome) Outcome {
+	outcome := Outcome{Output: json.RawMessage(raw.Output), Confidence: raw.Confidence, Attachments: raw.Attachments}
+	for _, pair := range raw.Extra {
+		if outcome.Extra == nil {
+			outcome.Extra = map[string]any{}
+		}
+		outcome.Extra[pair[0]] = json.RawMessage(pair[1])
+	}
+	return outcome
 }

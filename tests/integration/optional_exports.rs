@@ -82,6 +82,24 @@ var ConfigCheck = menagerie.Check(func(config object, agents []string) []menager
     ),
 ];
 
+const UNDOING: &str = r#"
+[[case]]
+name = "undoes a step"
+input = {}
+undoes = { output = { made = 1 } }
+undone = true
+
+[[case]]
+name = "finds a mistake"
+config = { least = "one" }
+problems = ["/least"]
+
+[[case]]
+name = "finds none"
+config = { least = 1 }
+problems = []
+"#;
+
 #[test]
 fn what_a_project_says_that_it_exports_is_written_and_what_is_written_is_exported() {
     let place = Place::new();
@@ -147,6 +165,10 @@ fn what_a_project_says_that_it_exports_is_written_and_what_is_written_is_exporte
         place.write(&format!("{name}/{file}"), source);
         let build = ["build", name, "--output", "plugins"];
         with_tools(&place, &build).unwrap().expect(0);
+        place.write(&format!("{name}/tests/cases.toml"), UNDOING);
+        let tested = with_tools(&place, &["test", name, "--json"]).unwrap();
+        let results = tested.expect(0).json()["results"].clone();
+        assert_eq!(results.as_array().map(Vec::len), Some(4), "{results}");
         let flow = |least: &str| {
             let text = format!(
                 "name = \"careful\"\n[agents.{name}]\nplugin = {{ file = \"plugins/{name}.wasm\" }}\nconfig = {{ least = {least} }}\n[strategy]\nplugin = \"sequence\"\n"

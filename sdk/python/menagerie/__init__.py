@@ -32,7 +32,8 @@ class Attachment:
 
 @dataclass
 class Task:
-    """What an agent is given."""
+    """What an agent is given. `attachments` are files that the run was begun with or that steps before this one attached;
+    agents alone are given any: a strategy's view has none."""
 
     input: Any
     config: Any = field(default_factory=dict)
@@ -327,6 +328,10 @@ class _Random:
         return _host.random_bytes(count)
 
     @staticmethod
+    def next_u32() -> int:
+        return _host.random_next_u32()
+
+    @staticmethod
     def next() -> float:
         """From 0 inclusive to 1 exclusive."""
         return _host.random_next()
@@ -362,6 +367,11 @@ class _Invocation:
     @staticmethod
     def attempt() -> int:
         return _host.invocation("attempt")
+
+    @staticmethod
+    def deadline_ms() -> int:
+        """The limit on this call's own running time."""
+        return _host.invocation("deadline_ms")
 
     @staticmethod
     def fuel_left() -> int:

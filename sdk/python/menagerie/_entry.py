@@ -66,20 +66,28 @@ def shortened(message: str) -> str:
     return message[:half] + left_out + message[-half:]
 
 
-def answered(make: Callable[[], Any]) -> Any:
-    """Faults become the host's; whatever else is raised is told in the log, and crashes."""
+def told(make: Callable[[], Any], *answers: type[Exception]) -> Any:
+    """What is raised is told in the log, and crashes; but for answers."""
     if "random" in sys.modules:
         # It was seeded when the component was built, alike for every call.
         sys.modules["random"].seed(_host.random_bytes(16))
     try:
         return make()
+    except answers:
+        raise
+    except Exception:
+        _host.log("error", traceback.format_exc().rstrip())
+        raise
+
+
+def answered(make: Callable[[], Any]) -> Any:
+    """Faults become the host's."""
+    try:
+        return told(make, Fault)
     except Fault as fault:
         details = optional_text(fault.details, "the fault's details")
         message = shortened(str(fault.message))
         raise Err(types.Fault(fault.code, message, fault.retry_after_ms, details, extras_to(fault.extra))) from None
-    except Exception:
-        _host.log("error", traceback.format_exc().rstrip())
-        raise
 
 
 def task_from(task: Any) -> Task:
@@ -132,7 +140,7 @@ def compensate(task: Any, outcome: Any) -> None:
 
 
 def config_check(config: str, agents: list[str]) -> list[Problem]:
-    return function("config-check")(json.loads(config), agents) or []
+    return told(lambda: function("config-check")(json.loads(config), agents) or [])
 
 
 def aggregator(results: list[Any], config: str) -> Any:

@@ -34,6 +34,10 @@ def random_bytes(count: int) -> bytes:
     return bytes(count) if _log is None else bytes(_random.bytes(count))
 
 
+def random_next_u32() -> int:
+    return 1 << 31 if _log is None else _random.next_u32()
+
+
 def random_next() -> float:
     return 0.5 if _log is None else _random.next_f64()
 
@@ -45,7 +49,7 @@ def progress(what: str, value: Any) -> None:
 
 def invocation(what: str) -> Any:
     if _log is None:
-        return {"attempt": 1, "fuel_left": 0.0, "last_fault": None, "hints": []}.get(what, "test")
+        return {"attempt": 1, "deadline_ms": 0, "fuel_left": 0.0, "last_fault": None, "hints": []}.get(what, "test")
     return getattr(_invocation, what)()
 
 

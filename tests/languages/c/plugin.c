@@ -24,7 +24,7 @@ static bool random_numbers(outcome_t *outcome) {
   double drawn[3];
   bool within = true;
   for (int at = 0; at < 3; at++) {
-    drawn[at] = menagerie_plugin_random_next_f64();
+    drawn[at] = at < 2 ? menagerie_plugin_random_next_f64() : menagerie_plugin_random_next_u32() / 4294967296.0;
     within = within && drawn[at] >= 0 && drawn[at] < 1;
   }
   plugin_list_u8_t bytes;
@@ -89,6 +89,48 @@ static bool last(outcome_t *outcome, fault_t *failure) {
   return value_of(outcome, text_of(&json));
 }
 
+static bool limits(outcome_t *outcome) {
+  double before = menagerie_plugin_invocation_fuel_left();
+  bool within = menagerie_plugin_invocation_deadline_ms() > 0;
+  return words(outcome, within && before > menagerie_plugin_invocation_fuel_left() ? "[true,true]" : "false");
+}
+
+static bool progress(outcome_t *outcome) {
+  text_t note = text_from("half of it"), piece = text_from("a piece");
+  menagerie_plugin_progress_fraction(0.5);
+  menagerie_plugin_progress_note(&note);
+  menagerie_plugin_progress_chunk(&piece);
+  return words(outcome, "\"shown\"");
+}
+
+COMPENSATE(task, outcome, failure) {
+  text_t value, made;
+  buffer_t what = {0}, thing = {0}, line = {0};
+  if (!json_member(outcome->output, "made", &made) || !json_text(made, &thing))
+    return fault(failure, "permanent", "there is nothing to undo");
+  if (json_member(task->input, "value", &value)) json_text(value, &what);
+  put(&line, "undid ");
+  put_bytes(&line, what.ptr, what.len);
+  put(&line, ": ");
+  put_bytes(&line, thing.ptr, thing.len);
+  put(&line, outcome->confidence.is_some && outcome->confidence.val == 0.25 ? ", sure, " : ", unsure, ");
+  put_number(&line, outcome->attachments.len);
+  put_bytes(&line, "", 1);
+  log_info((const char *)line.ptr);
+  return true;
+}
+
+CHECK(config, agents, problems) {
+  text_t least, needs;
+  buffer_t name = {0};
+  if (json_member(*config, "least", &least) && least.ptr[0] == '"') problem(problems, "/least", "expected a number");
+  if (!json_member(*config, "needs", &needs) || !json_text(needs, &name)) return;
+  bool found = false;
+  for (size_t at = 0; at < agents->len; at++)
+    found = found || (agents->ptr[at].len == name.len && memcmp(agents->ptr[at].ptr, name.ptr, name.len) == 0);
+  if (!found) problem(problems, "/needs", "expected an agent of the flow");
+}
+
 AGENT(task, outcome, failure) {
   text_t value = text_from("null"), asked;
   buffer_t what = {0}, text = {0};
@@ -128,6 +170,8 @@ AGENT(task, outcome, failure) {
     return value_of(outcome, text_of(&text));
   }
   if (IS(word, "invocation")) return invocation(outcome);
+  if (IS(word, "limits")) return limits(outcome);
+  if (IS(word, "progress")) return progress(outcome);
   if (IS(word, "hints")) return hints(outcome);
   if (IS(word, "context")) return context(outcome, failure);
   if (IS(word, "attach")) {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"menagerie"
@@ -16,8 +17,19 @@ type input struct {
 	Code  string          `json:"code"`
 }
 
+type config struct {
+	Least json.RawMessage `json:"least"`
+	Needs string          `json:"needs"`
+}
+
 // Plugin is what the host calls.
 var Plugin = menagerie.Agent(process)
+
+// Compensation undoes what it did.
+var Compensation = menagerie.Compensate(undo)
+
+// ConfigCheck looks at its configuration.
+var ConfigCheck = menagerie.Check(check)
 
 func value(value any) (any, error) { return map[string]any{"value": value}, nil }
 
@@ -48,6 +60,14 @@ func process(task menagerie.Task[input]) (any, error) {
 		return value([]any{time.Now().UnixMilli(), menagerie.Now().Format("2006-01-02T15:04:05.000Z07:00")})
 	case "invocation":
 		return value([]any{menagerie.RunID(), menagerie.StepID(), menagerie.Name(), menagerie.Attempt()})
+	case "limits":
+		before := menagerie.FuelLeft()
+		return value([]bool{menagerie.Deadline() > 0, before > menagerie.FuelLeft()})
+	case "progress":
+		menagerie.Progress(0.5)
+		menagerie.Note("half of %s", "it")
+		menagerie.Chunk("a piece")
+		return value("shown")
 	case "hints":
 		return value(menagerie.Hints())
 	case "context":
@@ -105,4 +125,32 @@ func keep() (any, error) {
 		return nil, err
 	}
 	return value([]any{before, now, !found})
+}
+
+func undo(task menagerie.Task[input], outcome menagerie.Outcome) error {
+	var thing string
+	if err := json.Unmarshal(task.Input.Value, &thing); err != nil {
+		return err
+	}
+	var output struct{ Made *string }
+	if err := json.Unmarshal(outcome.Output.(json.RawMessage), &output); err != nil || output.Made == nil {
+		return menagerie.Permanent("there is nothing to undo")
+	}
+	sure := "unsure"
+	if outcome.Confidence != nil && *outcome.Confidence == 0.25 {
+		sure = "sure"
+	}
+	menagerie.Info("undid %s: %s, %s, %d", thing, *output.Made, sure, len(outcome.Attachments))
+	return nil
+}
+
+func check(config config, agents []string) []menagerie.ConfigProblem {
+	var problems []menagerie.ConfigProblem
+	if len(config.Least) > 0 && config.Least[0] == '"' {
+		problems = append(problems, menagerie.ConfigProblem{Pointer: "/least", Message: "expected a number"})
+	}
+	if config.Needs != "" && !slices.Contains(agents, config.Needs) {
+		problems = append(problems, menagerie.ConfigProblem{Pointer: "/needs", Message: "expected an agent of the flow"})
+	}
+	return problems
 }

@@ -4,12 +4,12 @@ import random
 import time
 
 import menagerie
-from menagerie import Fault, Outcome, Task, clock, context, invocation, log
+from menagerie import Fault, Outcome, Problem, Task, clock, context, invocation, log, progress
 
 
 def draw():
-    drawn = [random.random(), random.random(), menagerie.random.next()]
-    return [all(0 <= n < 1 for n in drawn), len(set(drawn)) == 3, len(menagerie.random.bytes(8)) == 8]
+    drawn = [random.random(), random.random(), menagerie.random.next(), menagerie.random.next_u32() / 2**32]
+    return [all(0 <= n < 1 for n in drawn), len(set(drawn)) == 4, len(menagerie.random.bytes(8)) == 8]
 
 
 def keep():
@@ -41,6 +41,14 @@ def process(task: Task):
         return {"value": [round(time.time() * 1000), clock.now()]}
     if what == "invocation":
         return {"value": [invocation.run(), invocation.step(), invocation.name(), invocation.attempt()]}
+    if what == "limits":
+        before = invocation.fuel_left()
+        return {"value": [invocation.deadline_ms() > 0, before > invocation.fuel_left()]}
+    if what == "progress":
+        progress.fraction(0.5)
+        progress.note("half of it")
+        progress.chunk("a piece")
+        return {"value": "shown"}
     if what == "hints":
         return {"value": invocation.hints()}
     if what == "context":
@@ -57,3 +65,22 @@ def process(task: Task):
     while what == "spin":
         pass
     raise Fault.invalid_input("`do` has to be one of those in cases.toml")
+
+
+@menagerie.compensate
+def undo(task: Task, outcome: Outcome):
+    made = outcome.output.get("made")
+    if not isinstance(made, str):
+        raise Fault.permanent("there is nothing to undo")
+    sure = "sure" if outcome.confidence == 0.25 else "unsure"
+    log.info(f"undid {task.input.get('value')}: {made}, {sure}, {len(outcome.attachments)}")
+
+
+@menagerie.check
+def check(config, agents):
+    problems = []
+    if isinstance(config.get("least"), str):
+        problems.append(Problem("expected a number", "/least"))
+    if "needs" in config and config["needs"] not in agents:
+        problems.append(Problem("expected an agent of the flow", "/needs"))
+    return problems

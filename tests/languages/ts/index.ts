@@ -1,4 +1,4 @@
-import { agent, clock, context, Fault, invocation, log, Outcome, random } from "menagerie";
+import { agent, clock, context, Fault, invocation, log, Outcome, progress, random } from "menagerie";
 
 // The guest of ../cases.toml in TypeScript.
 export default agent(({ input, config, attachments }) => {
@@ -15,6 +15,11 @@ export default agent(({ input, config, attachments }) => {
     }
     case "time": return { value: [Date.now(), clock.now()] };
     case "invocation": return { value: [invocation.run(), invocation.step(), invocation.name(), invocation.attempt()] };
+    case "limits": {
+      const before = invocation.fuelLeft();
+      return { value: [invocation.deadlineMs() > 0, before > invocation.fuelLeft()] };
+    }
+    case "progress": progress.fraction(0.5); progress.note("half of it"); progress.chunk("a piece"); return { value: "shown" };
     case "hints": return { value: invocation.hints() };
     case "context": {
       const before = context.get("before");
@@ -28,4 +33,13 @@ export default agent(({ input, config, attachments }) => {
     case "spin": for (let turn = 0; ; turn += 1) if (turn < 0) return { value: turn };
     default: throw Fault.invalidInput("`do` has to be one of those in cases.toml");
   }
+}, {
+  compensate: ({ input }, { output, confidence, attachments }) => {
+    if (typeof output?.made !== "string") throw Fault.permanent("there is nothing to undo");
+    log.info(`undid ${input.value}: ${output.made}, ${confidence === 0.25 ? "sure" : "unsure"}, ${attachments.length}`);
+  },
+  check: ({ least, needs }, agents) => [
+    ...(typeof least === "string" ? [{ pointer: "/least", message: "expected a number" }] : []),
+    ...(needs && !agents.includes(needs) ? [{ pointer: "/needs", message: "expected an agent of the flow" }] : []),
+  ],
 });

@@ -1,11 +1,12 @@
 //! What a case's few words mean as the whole records of the contract.
 
 use menagerie_sandbox::types::{
-    AgentState, ArtifactRef, Difference, Fault, GroupView, MemberResult, PipelineState, View,
+    AgentState, ArtifactRef, Difference, Fault, GroupView, MemberResult, Outcome, PipelineState,
+    View,
 };
 use serde_json::Value;
 
-use super::cases::{Case, LastFault, Member};
+use super::cases::{Attachment, Case, LastFault, Member, Undoes};
 
 impl Case {
     pub(super) fn view(&self, state: String, config: String) -> View {
@@ -93,16 +94,25 @@ impl Case {
             values: self.members.iter().map(value).collect(),
         }]
     }
+}
 
-    pub(super) fn attached(&self) -> Vec<ArtifactRef> {
-        let attachments = self.attachments.iter();
-        attachments
-            .map(|one| ArtifactRef {
-                id: one.id.clone(),
-                media_type: one.media_type.clone(),
-                digest: one.digest.clone(),
-            })
-            .collect()
+pub(super) fn references(attachments: &[Attachment]) -> Vec<ArtifactRef> {
+    let reference = |one: &Attachment| ArtifactRef {
+        id: one.id.clone(),
+        media_type: one.media_type.clone(),
+        digest: one.digest.clone(),
+    };
+    attachments.iter().map(reference).collect()
+}
+
+impl Undoes {
+    pub(super) fn outcome(&self) -> Outcome {
+        Outcome {
+            output: self.output.to_string(),
+            confidence: self.confidence,
+            attachments: references(&self.attachments),
+            extra: Vec::new(),
+        }
     }
 }
 

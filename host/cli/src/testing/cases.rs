@@ -8,6 +8,7 @@ use menagerie_sandbox::{Invocation, Kind, Limits, OutsideAnswer, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::asked::references;
 use super::{File, Mock};
 use crate::failure::Failure;
 
@@ -41,6 +42,8 @@ pub(crate) struct Case {
     context: BTreeMap<String, Value>,
     /// Files that come with an agent's task.
     pub(super) attachments: Vec<Attachment>,
+    /// Of an agent that compensates: how the step ended that the call is to undo. The task is that step's.
+    undoes: Option<Undoes>,
     /// Counts from 1.
     attempt: Option<u32>,
     /// What ended the attempt before.
@@ -73,6 +76,12 @@ pub(crate) struct Case {
     pub(crate) logs: Option<String>,
     /// The files that an agent attaches to its outcome.
     pub(crate) attached: Option<Vec<Attachment>>,
+    /// What it shows while it runs, in order.
+    pub(crate) shows: Option<Vec<Shown>>,
+    /// `true`, of a call that undoes a step.
+    pub(crate) undone: Option<bool>,
+    /// Where the plugin finds something wrong with `config`, as pointers: then it is asked to check it.
+    pub(crate) problems: Option<Vec<String>>,
     /// Named values beside an outcome or a fault.
     pub(crate) extra: Option<BTreeMap<String, Value>>,
     /// The details of a fault.
@@ -90,6 +99,25 @@ pub(crate) struct Attachment {
     pub(crate) id: String,
     pub(crate) media_type: String,
     pub(crate) digest: String,
+}
+
+/// How a step ended that is to be undone.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Undoes {
+    pub(super) output: Value,
+    pub(super) confidence: Option<f64>,
+    #[serde(default)]
+    pub(super) attachments: Vec<Attachment>,
+}
+
+/// What a call shows while it runs.
+#[derive(Clone, Debug, Deserialize, Serialize, PartialEq)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Shown {
+    Fraction(f64),
+    Note(String),
+    Chunk(String),
 }
 
 /// What ended the attempt before.
@@ -128,6 +156,9 @@ impl Case {
             || self.chosen.is_some()
             || self.logs.is_some()
             || self.attached.is_some()
+            || self.shows.is_some()
+            || self.undone.is_some()
+            || self.problems.is_some()
             || self.extra.is_some()
             || self.details.is_some()
             || self.retry_after_ms.is_some()
@@ -139,7 +170,13 @@ impl Case {
         if !self.expects() {
             return Some(
                 "says nothing of what has to come of it; expected output, confidence, attached, extra, \
-                 fault, details, retry_after_ms, starts, ends, chosen, logs or stops"
+                 fault, details, retry_after_ms, starts, ends, chosen, logs, shows, undone, problems or stops"
+                    .to_owned(),
+            );
+        }
+        if self.undone == Some(false) || (self.undone.is_some() && self.undoes.is_none()) {
+            return Some(
+                "has `undone`; expected `undone = true`, and `undoes = { output = … }` beside it"
                     .to_owned(),
             );
         }
@@ -157,13 +194,26 @@ impl Case {
     pub(crate) fn request(&self, kind: Kind) -> Request {
         let config = self.config.clone().unwrap_or_else(|| json!({})).to_string();
         let input = self.input.clone().unwrap_or_else(|| json!({})).to_string();
-        match kind {
-            Kind::Agent => Request::Process(Task {
-                input,
+        if self.problems.is_some() {
+            return Request::CheckConfig {
                 config,
-                attachments: self.attached(),
-                extra: Vec::new(),
-            }),
+                agents: self.agents.clone(),
+            };
+        }
+        let task = |input, config| Task {
+            input,
+            config,
+            attachments: references(&self.attachments),
+            extra: Vec::new(),
+        };
+        if let Some(undoes) = &self.undoes {
+            return Request::Compensate {
+                task: task(input, config),
+                outcome: undoes.outcome(),
+            };
+        }
+        match kind {
+            Kind::Agent => Request::Process(task(input, config)),
             Kind::Strategy => Request::Decide(Box::new(self.view(input, config))),
             Kind::GroupStrategy => Request::DecideGroup(Box::new(self.group_view(input, config))),
             Kind::Aggregator => Request::Aggregate {
@@ -216,6 +266,9 @@ impl Case {
             chosen: None,
             logs: None,
             attached: None,
+            shows: None,
+            undone: None,
+            problems: None,
             extra: None,
             details: None,
             retry_after_ms: None,

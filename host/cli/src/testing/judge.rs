@@ -6,10 +6,10 @@ use menagerie_sandbox::types::{Fault, Outcome, Ruling};
 use menagerie_sandbox::{CallReport, Ended, Reply};
 use serde_json::Value;
 
-use super::{Attachment, Case};
+use super::{Attachment, Case, Shown};
 
 /// What is not as it should be; none when all is.
-pub(crate) fn judge(case: &Case, report: &CallReport) -> Option<String> {
+pub(crate) fn judge(case: &Case, report: &CallReport, shown: &[Shown]) -> Option<String> {
     if let Some(expected) = &case.logs
         && !report
             .log
@@ -17,6 +17,9 @@ pub(crate) fn judge(case: &Case, report: &CallReport) -> Option<String> {
             .any(|line| line.message.contains(expected))
     {
         return Some(format!("no line of the log has `{expected}`"));
+    }
+    if let Some(wrong) = differs("shows", Some(&shown.to_vec()), case.shows.as_ref()) {
+        return Some(wrong);
     }
     if let Some(expected) = &case.stops {
         let found = report.ended.code();
@@ -120,7 +123,13 @@ fn judge_reply(case: &Case, reply: &Reply) -> Option<String> {
                 })
             }
         },
-        Reply::Started | Reply::Compensated | Reply::Problems(_) => None,
+        Reply::Compensated => differs("output", None, case.output.as_ref()),
+        Reply::Problems(found) => {
+            let pointers = found.iter().map(|problem| problem.pointer.clone());
+            let pointers: Vec<String> = pointers.collect();
+            differs("problems", Some(&pointers), case.problems.as_ref())
+        }
+        Reply::Started => None,
     }
 }
 
@@ -189,7 +198,7 @@ macro_rules! plainly_alike {
     )*};
 }
 
-plainly_alike!(f64, u32, String, Vec<String>, Vec<Attachment>);
+plainly_alike!(f64, u32, String, Vec<String>, Vec<Attachment>, Vec<Shown>);
 
 impl Alike for BTreeMap<String, Value> {
     fn alike(&self, other: &Self) -> bool {

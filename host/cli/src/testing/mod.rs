@@ -16,7 +16,7 @@ pub(crate) use result::TestResult;
 pub(crate) use tested::Tested;
 
 use answers::answers;
-use cases::Attachment;
+use cases::{Attachment, Shown};
 use hostile::hostile;
 use judge::judge;
 use memory::{File, Memory};

@@ -1,17 +1,17 @@
 //! A built plugin under test.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use menagerie_sandbox::{
-    CallReport, CallSpec, Catalogue, Ended, Grants, HttpPolicy, Limits, MemoryCallLog, NoHistory,
-    NoObserver, Outside, Plugin,
+    CallReport, CallSpec, Catalogue, Ended, Grants, HttpPolicy, Limits, LogLine, MemoryCallLog,
+    NoHistory, NoObserver, Observer, Outside, Plugin, Progress,
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Case, Memory, Mocks, TestResult, answers, hostile, judge};
+use super::{Case, Memory, Mocks, Shown, TestResult, answers, hostile, judge};
 use crate::failure::Failure;
 
 /// How long one call may take by the clock on the wall.
@@ -81,6 +81,15 @@ impl Tested<'_> {
     }
 
     async fn call(&self, case: &Case, mocks: Arc<Mocks>) -> CallReport {
+        self.seen(case, mocks, Arc::new(NoObserver)).await
+    }
+
+    async fn seen(
+        &self,
+        case: &Case,
+        mocks: Arc<Mocks>,
+        observer: Arc<dyn Observer>,
+    ) -> CallReport {
         let memory = Memory::of(&case.shared, &case.artifacts);
         let spec = CallSpec {
             plugin: self.plugin.clone(),
@@ -91,7 +100,7 @@ impl Tested<'_> {
             cancel: CancellationToken::new(),
             call_log: Arc::new(MemoryCallLog::default()),
             history: Arc::new(NoHistory),
-            observer: Arc::new(NoObserver),
+            observer,
             outside: Outside {
                 http: Some(Arc::new(nothing_allowed())),
                 stand_in: Some(mocks),
@@ -105,13 +114,14 @@ impl Tested<'_> {
 
     async fn case(&self, case: &Case) -> TestResult {
         let mocks = Arc::new(Mocks::of(&case.http));
-        let report = self.call(case, mocks.clone()).await;
+        let onlooker = Arc::new(Onlooker::default());
+        let report = self.seen(case, mocks.clone(), onlooker.clone()).await;
         let again = self.call(case, Arc::new(Mocks::of(&case.http))).await;
         // What it asked for and did not get explains the rest.
         let wrong = mocks
             .complaint()
             .filter(|_| case.expects())
-            .or_else(|| judge(case, &report))
+            .or_else(|| judge(case, &report, &onlooker.shown()))
             .or_else(|| unlike(&report, &again));
         TestResult {
             name: case.name.clone(),
@@ -187,6 +197,30 @@ impl Tested<'_> {
             ended => Some(ended.to_string()),
         };
         wrong.map(|wrong| (wrong, lines(&report)))
+    }
+}
+
+/// Keeps what a call shows while it runs.
+#[derive(Default)]
+struct Onlooker(Mutex<Vec<Shown>>);
+
+impl Onlooker {
+    fn shown(&self) -> Vec<Shown> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Observer for Onlooker {
+    fn log(&self, _line: &LogLine) {}
+
+    fn progress(&self, progress: Progress) {
+        let shown = match progress {
+            Progress::Fraction(done) => Shown::Fraction(done),
+            Progress::Note(text) => Shown::Note(text),
+            Progress::Chunk(text) => Shown::Chunk(text),
+        };
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push(shown);
     }
 }
 

@@ -11,7 +11,29 @@ fn value(value: Value) -> Result<Outcome<Value>, Fault> {
     Ok(Outcome::new(json!({ "value": value })))
 }
 
-#[menagerie::agent]
+/// Undoes what a step made, if it made anything.
+fn undo(task: Task<Value, Value>, outcome: Outcome<Value>) -> Result<(), Fault> {
+    let made = outcome.output.get("made").and_then(Value::as_str);
+    let made = made.ok_or_else(|| Fault::permanent("there is nothing to undo"))?;
+    let thing = task.input.get("value").and_then(Value::as_str);
+    let sure = match outcome.confidence == Some(0.25) {
+        true => "sure",
+        false => "unsure",
+    };
+    let (thing, attached) = (thing.unwrap_or_default(), outcome.attachments.len());
+    menagerie::info!("undid {thing}: {made}, {sure}, {attached}");
+    Ok(())
+}
+
+fn look(config: Value, agents: Vec<String>) -> Vec<Problem> {
+    let text = |name: &str| config.get(name).and_then(Value::as_str);
+    let least = text("least").map(|_| Problem::at("/least", "expected a number"));
+    let needs = text("needs").filter(|needs| !agents.iter().any(|agent| agent == needs));
+    let needs = needs.map(|_| Problem::at("/needs", "expected an agent of the flow"));
+    least.into_iter().chain(needs).collect()
+}
+
+#[menagerie::agent(compensate = undo, check = look)]
 fn process(task: Task<Value, Value>) -> Result<Outcome<Value>, Fault> {
     let input = task.input.as_object().ok_or_else(unknown)?;
     let given = || input.get("value").cloned().unwrap_or_default();
@@ -31,7 +53,8 @@ fn process(task: Task<Value, Value>) -> Result<Outcome<Value>, Fault> {
             }))
         }
         "random" => {
-            let drawn = [random::next_f64(), random::next_f64(), random::next_f64()];
+            let whole = f64::from(random::next_u32()) / 4_294_967_296.0;
+            let drawn = [random::next_f64(), random::next_f64(), whole];
             let within = drawn.iter().all(|one| (0.0..1.0).contains(one));
             let unlike = drawn[0] != drawn[1] && drawn[1] != drawn[2];
             value(json!([within, unlike, random::bytes(8).len() == 8]))
@@ -43,6 +66,17 @@ fn process(task: Task<Value, Value>) -> Result<Outcome<Value>, Fault> {
             invocation::name(),
             invocation::attempt()
         ])),
+        "limits" => {
+            let before = invocation::fuel_left();
+            let within = invocation::deadline_ms() > 0;
+            value(json!([within, before > invocation::fuel_left()]))
+        }
+        "progress" => {
+            progress::fraction(0.5);
+            progress::note("half of it");
+            progress::chunk("a piece");
+            value(json!("shown"))
+        }
         "hints" => {
             let hints = invocation::hints().into_iter();
             let read = hints.map(|(name, hint)| Some((name, hint.read::<Value>().ok()?)));
