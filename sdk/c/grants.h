@@ -127,15 +127,37 @@ static inline bool artifact_get(text_t id, uint32_t offset, uint32_t length, tex
 #endif
 
 #ifdef MENAGERIE_WITH_HTTP
+typedef menagerie_plugin_http_request_t http_request_t;
 typedef menagerie_plugin_http_response_t response_t;
 
-// Asks for an address: `status`, `headers` and `body` of any answer.
-static inline bool http_get(const char *url, response_t *response, problem_t *problem) {
-  menagerie_plugin_http_request_t request = {.method = text_from("GET"), .url = text_from(url)};
+// A request without headers and body; texts are not copied.
+static inline http_request_t http_request(const char *method, const char *url) {
+  return (http_request_t){.method = text_from(method), .url = text_from(url)};
+}
+
+static inline void http_header(http_request_t *request, const char *name, const char *value) {
+  request->headers.ptr = grown(request->headers.ptr, ++request->headers.len, sizeof *request->headers.ptr);
+  request->headers.ptr[request->headers.len - 1].f0 = text_from(name);
+  request->headers.ptr[request->headers.len - 1].f1 = text_from(value);
+}
+
+static inline void http_body(http_request_t *request, text_t body) {
+  request->body.ptr = body.ptr;
+  request->body.len = body.len;
+}
+
+// Sends a request: `status`, `headers` and `body` of any answer.
+static inline bool http_send(http_request_t *request, response_t *response, problem_t *problem) {
   menagerie_plugin_http_problem_t refused = {0};
-  if (menagerie_plugin_http_send(&request, response, &refused)) return true;
+  if (menagerie_plugin_http_send(request, response, &refused)) return true;
   MENAGERIE_TELL(problem, refused);
   return false;
+}
+
+// Asks for an address.
+static inline bool http_get(const char *url, response_t *response, problem_t *problem) {
+  http_request_t request = http_request("GET", url);
+  return http_send(&request, response, problem);
 }
 #endif
 

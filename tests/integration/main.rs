@@ -15,6 +15,7 @@ mod doctored;
 mod endings;
 mod endurance;
 mod every_command;
+mod fetching;
 mod figures;
 mod forks;
 mod histories;
