@@ -40,6 +40,7 @@ mod promises;
 mod replay;
 mod review;
 mod running;
+mod sdks;
 mod serve;
 mod serve_beside;
 mod serve_troubles;
