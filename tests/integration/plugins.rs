@@ -186,6 +186,39 @@ fn what_fails_at_anything_never_goes_live() {
 }
 
 #[test]
+fn a_manifest_that_is_silent_about_what_is_imported_is_refused() {
+    let place = Place::new();
+    let mut silent = guest("fetcher");
+    let (says, nothing) = (br#""grants":["http"]"#, br#""grants":[      ]"#);
+    // The code has it among its data, too.
+    let found = |bytes: &[u8]| bytes.windows(says.len()).position(|part| part == says);
+    assert!(found(&silent).is_some(), "a manifest that asks for `http`");
+    while let Some(at) = found(&silent) {
+        silent[at..at + says.len()].copy_from_slice(nothing);
+    }
+    let path = file(&place, "silent.wasm", &silent);
+    for more in [&[][..], &["--grant"]] {
+        let said = add(&place, &path, more).expect(2).json().to_string();
+        assert!(
+            said.contains("the component imports `http`") && said.contains("silent.wasm"),
+            "{said}"
+        );
+    }
+    let listed = plugins(&place, &["ls"]).expect(0).json();
+    assert_eq!(listed["plugins"], serde_json::json!([]), "{listed}");
+    // As it was built it says so, and is added.
+    let honest = file(&place, "honest.wasm", &guest("fetcher"));
+    let told = add(&place, &honest, &[]).expect(0).json();
+    assert_eq!(told["wants"]["grants"][0], "http");
+    // Its reader is told what it imports, whatever it says.
+    let shown = place
+        .run(["inspect", &path.display().to_string()])
+        .expect(0)
+        .stdout;
+    assert!(shown.contains("grants    http"), "{shown}");
+}
+
+#[test]
 fn a_revoked_digest_is_refused_for_new_runs_and_old_ones() {
     let place = Place::new();
     let first = added(&place, "1.0.0");

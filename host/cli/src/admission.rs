@@ -107,6 +107,18 @@ pub(crate) struct Admitted {
     pub(crate) judged: usize,
 }
 
+/// Whoever decides about a plugin reads its manifest, so that what it imports has to stand there.
+fn says_what_it_imports(inspection: &Inspection) -> Result<(), String> {
+    match inspection.undeclared_grants().first() {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "the component imports `{name}`, which takes a grant, and its manifest does not ask for it: \
+             expected \"{name}\" under `grants`, found [{}]",
+            safe_line(&inspection.manifest.grants.join(", "))
+        )),
+    }
+}
+
 impl Admission<'_> {
     /// Makes a plugin live, or says what it failed at.
     ///
@@ -127,6 +139,7 @@ impl Admission<'_> {
         let signer = trust.check(bytes, signature.as_deref());
         let signer = signer.map_err(|error| refused(error.to_string()))?;
         let (plugin, inspection) = self.compiled(bytes).await.map_err(refused)?;
+        says_what_it_imports(&inspection).map_err(refused)?;
         self.conforms(&plugin).await.map_err(refused)?;
         let judged = match gate {
             None => Judged::default(),

@@ -146,15 +146,24 @@ impl Inspection {
     /// `http`, `model` and so on, sorted.
     #[must_use]
     pub fn wanted_grants(&self) -> BTreeSet<String> {
-        let short = |import: &String| {
+        let asked_for = self.manifest.grants.iter().cloned();
+        self.imported_grants().chain(asked_for).collect()
+    }
+
+    /// Those of them that the plugin imports and its manifest is silent about. The manifest may well ask for
+    /// more than is imported: compilers leave out what is never called.
+    #[must_use]
+    pub fn undeclared_grants(&self) -> BTreeSet<String> {
+        let undeclared = |name: &String| !self.manifest.grants.contains(name);
+        self.imported_grants().filter(undeclared).collect()
+    }
+
+    fn imported_grants(&self) -> impl Iterator<Item = String> {
+        self.imports.iter().filter_map(|import| {
             let name = import.split('@').next()?;
             let short = name.strip_prefix("menagerie:plugin/")?;
             BY_GRANT.contains(&short).then(|| short.to_owned())
-        };
-        let imported = self.imports.iter().filter_map(short);
-        imported
-            .chain(self.manifest.grants.iter().cloned())
-            .collect()
+        })
     }
 }
 

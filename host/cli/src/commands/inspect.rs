@@ -45,10 +45,12 @@ pub(crate) fn inspect(arguments: &InspectArguments) -> Result<ExitCode, Failure>
     if !manifest.skills.is_empty() {
         println!("  skills    {}", safe_line(&manifest.skills.join(", ")));
     }
-    let wanted = if manifest.grants.is_empty() {
+    // What it imports without saying so, too.
+    let wanted: Vec<String> = found.wanted_grants().into_iter().collect();
+    let wanted = if wanted.is_empty() {
         "none".to_owned()
     } else {
-        manifest.grants.join(", ")
+        wanted.join(", ")
     };
     println!("  grants    {}", safe_line(&wanted));
     println!("  size      {} bytes", found.size);
