@@ -1,5 +1,7 @@
 //! Exports beside that of a plugin's kind: what a project names has to be written, and what is written has to be named.
 
+use std::path::Path;
+
 use crate::languages::with_tools;
 use crate::program::Place;
 
@@ -100,24 +102,26 @@ config = { least = 1 }
 problems = []
 "#;
 
+/// Writes into a project what it exports beside its plugin, or takes it out.
+fn names_exports(project: &Path, with: bool) {
+    let text = std::fs::read_to_string(project).unwrap();
+    let names = r#"["compensate", "config-check"]"#;
+    let (line, member) = (format!("skills = []\nexports = {names}"), r#""skills": []"#);
+    let text = match with {
+        true => text
+            .replace("skills = []", &line)
+            .replace(member, &format!("{member}, \"exports\": {names}")),
+        false => text
+            .replace(&line, "skills = []")
+            .replace(&format!(", \"exports\": {names}"), ""),
+    };
+    std::fs::write(project, text).unwrap();
+}
+
 #[test]
 fn what_a_project_says_that_it_exports_is_written_and_what_is_written_is_exported() {
     let place = Place::new();
-    let exports = |file: &str, with: bool| {
-        let path = place.path(file);
-        let text = std::fs::read_to_string(&path).unwrap();
-        let names = r#"["compensate", "config-check"]"#;
-        let (line, member) = (format!("skills = []\nexports = {names}"), r#""skills": []"#);
-        let text = match with {
-            true => text
-                .replace("skills = []", &line)
-                .replace(member, &format!("{member}, \"exports\": {names}")),
-            false => text
-                .replace(&line, "skills = []")
-                .replace(&format!(", \"exports\": {names}"), ""),
-        };
-        std::fs::write(path, text).unwrap();
-    };
+    let exports = |file: &str, with: bool| names_exports(&place.path(file), with);
     let fails = |name: &str, expected: &str| {
         let Some(built) = with_tools(&place, &["build", name]) else {
             return false;
@@ -179,5 +183,57 @@ fn what_a_project_says_that_it_exports_is_written_and_what_is_written_is_exporte
         let refused = place.run(["check", &flow("\"one\"")]).expect(2);
         let told = format!("flow.toml:4:20: agent:{name}: expected a number");
         assert!(refused.stderr.contains(&told), "{name}: {}", refused.stderr);
+    }
+}
+
+/// The same, whose checks crash: where and how.
+const CRASHING: [(&str, &str, &str, &str); 3] = [
+    (
+        "inpy",
+        "plugin.py",
+        "return [menagerie.Problem",
+        "raise TypeError(\"no such thing\")\n    return [menagerie.Problem",
+    ),
+    (
+        "injs",
+        "index.js",
+        "check: ({ least }) =>",
+        "check: ({ least }) => { throw new TypeError(\"no such thing\"); }, unused: () =>",
+    ),
+    (
+        "ingo",
+        "plugin.go",
+        "if _, wrong :=",
+        "if len(agents) == 0 {\n\t\tpanic(\"no such thing\")\n\t}\n\tif _, wrong :=",
+    ),
+];
+
+#[test]
+fn a_check_that_crashes_says_why_in_its_log() {
+    for (name, file, before, after) in CRASHING {
+        let place = Place::new();
+        let language = name.trim_start_matches("in");
+        let language = if language == "py" { "python" } else { language };
+        let new = ["new", "agent", name, "--lang", language];
+        with_tools(&place, &new).unwrap().expect(0);
+        let project = match language {
+            "js" => "package.json",
+            "python" => "pyproject.toml",
+            _ => "menagerie.toml",
+        };
+        names_exports(&place.path(&format!("{name}/{project}")), true);
+        let (_, _, source) = CAREFUL.iter().find(|(known, ..)| *known == name).unwrap();
+        place.write(&format!("{name}/{file}"), &source.replace(before, after));
+        place.write(&format!("{name}/tests/cases.toml"), UNDOING);
+        let Some(tested) = with_tools(&place, &["test", name]) else {
+            continue;
+        };
+        let said = tested.expect(1).stdout;
+        assert!(said.contains("ok      undoes a step"), "{name}: {said}");
+        assert!(said.contains("FAILED  finds a mistake"), "{name}: {said}");
+        let told = said
+            .lines()
+            .any(|line| line.trim_start().starts_with("| ") && line.contains("no such thing"));
+        assert!(told, "{name}: {said}");
     }
 }

@@ -99,7 +99,7 @@ var (
 		return 0, nil, absent("shared"), false
 	}
 	// SharedDelete answers likewise.
-	SharedDelete = func(string, uint32) (*Versioned, *Problem, bool) { return nil, absent("shared"), false }
+	SharedDelete  = func(string, uint32) (*Versioned, *Problem, bool) { return nil, absent("shared"), false }
 	ArtifactPut   = func(string, string, []byte) (Attachment, *Problem) { return Attachment{}, absent("artifacts") }
 	ArtifactStat  = func(string) (ArtifactInfo, *Problem) { return ArtifactInfo{}, absent("artifacts") }
 	ArtifactGet   = func(string, uint32, uint32) ([]byte, *Problem) { return nil, absent("artifacts") }

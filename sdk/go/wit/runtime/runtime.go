@@ -2,9 +2,14 @@
 package runtime
 
 import (
+	"fmt"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"unsafe"
+
+	"menagerie/bridge"
 )
 
 // Allocate gives memory that stays where it is until the pinner lets it go.
@@ -46,7 +51,27 @@ func working(now bool) {
 func Call[T any](author func() T) T {
 	working(true)
 	defer working(false)
+	defer crash()
 	return author()
+}
+
+// The level of the log's errors, as the contract counts them, and what of a panic's message is told.
+const (
+	levelError   = 4
+	messageBytes = 32 << 10
+)
+
+// crash tells a panic in the log, with its stack, and ends the call. Go's own way of telling one begins with a sleep, and a
+// component is ended for that before a word is out.
+func crash() {
+	said := recover()
+	if said == nil {
+		return
+	}
+	message := fmt.Sprint(said)
+	message = message[:min(len(message), messageBytes)]
+	bridge.Log(levelError, strings.ToValidUTF8(fmt.Sprintf("panic: %s\n%s", message, debug.Stack()), "\uFFFD"))
+	os.Exit(2)
 }
 
 // Ask makes a call of the host's that may bring something back, and lets go what the host has written for it: what was
