@@ -12,14 +12,18 @@ use crate::running::guests;
 /// What is said where a language's tools can neither be found nor fetched.
 const NO_TOOLS: &str = "the tools for this language cannot be had";
 
+/// Where the languages' tools are kept, for all tests.
+fn tools() -> PathBuf {
+    let program = Path::new(env!("CARGO_BIN_EXE_menagerie"));
+    program.parent().unwrap().join("language-tools")
+}
+
 /// The program, within its place, with tools that all tests share.
 pub(crate) fn command_with_tools(place: &Place, arguments: &[&str]) -> Command {
-    let program = Path::new(env!("CARGO_BIN_EXE_menagerie"));
-    let tools = program.parent().unwrap().join("language-tools");
     let mut command = place.command();
     command
         .args(arguments)
-        .env("XDG_CACHE_HOME", tools)
+        .env("XDG_CACHE_HOME", tools())
         .current_dir(place.path("."));
     command
 }
@@ -143,6 +147,81 @@ fn a_new_plugin_in_rust_builds_and_passes_its_tests() {
 #[test]
 fn a_new_plugin_in_python_builds_and_passes_its_tests() {
     new_plugins(&["python"]);
+}
+
+/// What an author writes to try an agent without a component: a simple host stands behind it.
+const WITHOUT_A_COMPONENT: [(&str, &str, &str); 2] = [
+    (
+        "python",
+        "try.py",
+        r#"
+import menagerie, plugin
+from menagerie import _host
+
+answered = plugin.process(menagerie.Task({"text": "two words"}))
+assert answered.output == {"words": 2}, answered
+assert _host.logged == [("info", "2 words")], _host.logged
+host = menagerie.invocation
+assert [host.attempt(), host.deadline_ms(), host.fuel_left(), host.last_fault(), host.hints()] == [1, 0, 0, None, {}]
+assert 0 <= menagerie.random.next() < 1 and menagerie.random.next_u32() >= 0
+menagerie.context.put("k", [1])
+assert menagerie.context.get("k") == [1] and menagerie.clock.now_ms() == 0
+menagerie.progress.note("nobody looks")
+"#,
+    ),
+    (
+        "go",
+        "plugin_test.go",
+        r#"
+package plugin
+
+import (
+	"testing"
+
+	"menagerie"
+	"menagerie/bridge"
+)
+
+func TestCounts(t *testing.T) {
+	text := "two words"
+	counted, err := process(menagerie.Task[input]{Input: input{Text: &text}})
+	if err != nil || counted.Words != 2 || len(bridge.Logged) != 1 || menagerie.Attempt() != 1 {
+		t.Fatal(counted, err, bridge.Logged)
+	}
+}
+"#,
+    ),
+];
+
+#[test]
+fn an_agent_is_tried_without_a_component_where_its_language_has_a_host_for_that() {
+    for (language, file, source) in WITHOUT_A_COMPONENT {
+        let place = Place::new();
+        let new = ["new", "agent", "mine", "--lang", language];
+        with_tools(&place, &new).unwrap().expect(0);
+        place.write(&format!("mine/{file}"), source);
+        let mut tried = if language == "python" {
+            let mut python = Command::new("python3");
+            python.args(["-B", file]);
+            python.env("PYTHONPATH", root().join("sdk/python"));
+            python
+        } else {
+            // Building brings Go with it.
+            let Some(built) = with_tools(&place, &["build", "mine"]) else {
+                continue;
+            };
+            built.expect(0);
+            let tools = tools().join("menagerie/toolchain/go");
+            let mut go = Command::new(tools.join("bin/go"));
+            go.args(["test", "."])
+                .env("GOCACHE", tools.join("cache"))
+                .env("GOTOOLCHAIN", "local")
+                .env("GOPROXY", "off")
+                .env_remove("GOFLAGS");
+            go
+        };
+        crate::program::ended(tried.current_dir(place.path("mine"))).expect(0);
+    }
 }
 
 /// Agents that quote their whole input back where it is not what they take.
