@@ -17,7 +17,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use menagerie_journal::{Batch, Claim, InboxEntry, Journal, RunKey, Status};
 use menagerie_orchestration::command::Call;
-use menagerie_orchestration::event::{CallId, CallOf, Event, Recorded, TimerId};
+use menagerie_orchestration::event::{CallId, CallOf, Event, Recorded};
 use menagerie_orchestration::input::{Input, Wish};
 use menagerie_orchestration::run::{Run, RunStatus};
 use menagerie_orchestration::time::Timestamp;
@@ -186,7 +186,7 @@ impl Driver {
         Ok((self.run, stopped))
     }
 
-    async fn turn(&mut self, first: Vec<Input>) -> Result<Stopped, ExecutorError> {
+    async fn turn(&mut self, mut first: Vec<Input>) -> Result<Stopped, ExecutorError> {
         if self.guests.reads_figures() {
             let journal = &*self.around.journal;
             let (namespace, flow) = (&self.key.namespace, &self.run.flow().name);
@@ -194,6 +194,8 @@ impl Driver {
         }
         self.by_the_book = first.contains(&Input::Recovered);
         self.follow_migration();
+        // What came due while nobody was there comes before anything that is called.
+        first.extend(self.fired());
         self.take_in(&first, Vec::new()).await?;
         loop {
             self.look_into_inbox().await?;
@@ -409,11 +411,7 @@ impl Driver {
         while let Ok(input) = self.inputs.try_recv() {
             inputs.push(input);
         }
-        inputs.extend(
-            self.fired()
-                .into_iter()
-                .map(|(_, timer)| Input::TimerFired(timer)),
-        );
+        inputs.extend(self.fired());
         inputs
     }
 
@@ -490,14 +488,14 @@ impl Driver {
     }
 
     /// Timers whose time has come, in due order.
-    fn fired(&self) -> Vec<(Timestamp, TimerId)> {
+    fn fired(&self) -> Vec<Input> {
         let now = self.around.clock.now();
         let due = self
             .outstanding
             .timers
             .iter()
             .take_while(|(due, _)| *due <= now);
-        due.copied().collect()
+        due.map(|(_, timer)| Input::TimerFired(*timer)).collect()
     }
 
     /// Folds in what others wish of the run, when it is time to look.

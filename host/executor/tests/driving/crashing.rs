@@ -264,4 +264,26 @@ on_both_stores! {
         assert_eq!(retried, [step(2), step(3), step(1)]);
         assert_eq!(script.called().len(), 6);
     }
+
+    /// The run's time was up while no host was there: the next one makes no call again that it would
+    /// only cancel.
+    async fn a_run_whose_time_was_up_while_down_ends_before_anything_is_called(store) {
+        let mut flow = flow(&["a"]);
+        flow.limits.total_timeout = ms(10_000);
+        let script = Script::parallel(|_| Work::Forever);
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock::starting_at(DAWN));
+        {
+            let host = host_at(store.process("dies"), clock.clone());
+            tokio::select! {
+                _ = begin(&host, &flow, &script) => panic!("its step never ends"),
+                () = script.until_called(1) => {}
+            }
+        }
+        tokio::time::advance(ms(60_000)).await;
+        let host = host_at(store.process("goes on"), clock);
+        let (run, _) = resume(&host, &flow, &script).await.unwrap();
+        let error = run.ended().unwrap().error.as_ref().unwrap();
+        assert_eq!(error.code, "total_timeout");
+        assert_eq!(script.called(), ["a"], "called before the timer fired");
+    }
 }
