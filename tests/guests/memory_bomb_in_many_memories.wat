@@ -1,11 +1,12 @@
-;; Grows four memories in turn: each stays within the limit, and their sum does not.
+;; Grows four memories in turn: none can outgrow the limit by itself, since its type lets it have half of
+;; that, and their sum does.
 ;; world: agent-plugin
 ;; kind: agent
 (module
-  (memory (export "memory") 16)
-  (memory $second 0)
-  (memory $third 0)
-  (memory $fourth 0)
+  (memory (export "memory") 16 512)
+  (memory $second 0 512)
+  (memory $third 0 512)
+  (memory $fourth 0 512)
   (global $free (mut i32) (i32.const 4096))
   (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32)
     (local $at i32)

@@ -123,19 +123,12 @@ fn a_person_is_told_in_sentences() {
 #[test]
 fn without_any_socket_a_host_looks_by_itself() {
     let place = Place::new();
-    let call = |arguments: &[&str]| {
+    let start = |arguments: &[&str]| {
         let mut command = place.menagerie();
-        ended(
-            command
-                .env("MENAGERIE_TEST_NO_SOCKETS", "1")
-                .args(arguments),
-        )
+        command.env("MENAGERIE_TEST_NO_SOCKETS", "1");
+        Running::start(command.args(arguments))
     };
-    let mut serve = place.menagerie();
-    serve
-        .env("MENAGERIE_TEST_NO_SOCKETS", "1")
-        .args(["serve", "--json"]);
-    let mut serve = Running::start(&mut serve);
+    let mut serve = start(&["serve", "--json"]);
     let started = serve.until_said("started", |_| true);
     assert_eq!(started["bell"], false);
     let sockets = || {
@@ -151,8 +144,10 @@ fn without_any_socket_a_host_looks_by_itself() {
     ended(detach.env("MENAGERIE_TEST_NO_SOCKETS", "1")).expect(0);
     serve.until_said("took", |line| line["run"] == "one");
     place.until_entered("one");
+    // Somebody looks on, and whoever cancels waits until it is done: both see it without being rung.
+    let mut follows = start(&["events", "one", "--follow", "--json"]);
     let asked = Instant::now();
-    call(&["cancel", "one"]).expect(0);
+    start(&["cancel", "one"]).ended().expect(0);
     println!(
         "a cancel without any socket took {:?}, the process included",
         asked.elapsed()
@@ -160,6 +155,8 @@ fn without_any_socket_a_host_looks_by_itself() {
     serve.until_said("ended", |line| {
         line["run"] == "one" && line["status"] == "cancelled"
     });
+    let followed = follows.ended().expect(0).stdout;
+    assert!(followed.contains(r#""run_ended""#), "{followed}");
     assert_eq!(sockets(), 0);
     serve.signal("TERM");
     assert_eq!(serve.ended().code, Some(0));

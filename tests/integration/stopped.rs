@@ -99,7 +99,7 @@ fn a_process_that_is_stopped_as_it_opens_the_store_is_named() {
     place.detach(&echo_flow(), "before");
     let mut stopped = stopped_at(&place, "one", "opening:1");
     let begun = Instant::now();
-    let refused = place.call(&["runs"]);
+    let refused = Running::start(place.menagerie().arg("runs")).ended();
     // It has no name yet: that is written once it has opened the store.
     names_the_stopped(&refused, &stopped, "");
     assert!(begun.elapsed() < BOUND.min(DEADLINE));

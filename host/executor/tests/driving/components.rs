@@ -9,6 +9,7 @@ use menagerie_executor::{
     AssembleError, AssembleProblem, Assembled, Began, GateConfig, Host, HostParts, Nobody,
     PluginFinder, Stopped, SystemClock, assemble,
 };
+use menagerie_journal::Journal;
 use menagerie_licensing::Entitlements;
 use menagerie_orchestration::document::Document;
 use menagerie_orchestration::event::{Event, StepResult};
@@ -54,7 +55,7 @@ impl PluginFinder for Shelf {
     }
 }
 
-fn assembled(text: &str) -> Result<Assembled, Vec<AssembleError>> {
+pub(crate) fn assembled(text: &str) -> Result<Assembled, Vec<AssembleError>> {
     let flow = Arc::new(flow_file::parse(text).unwrap().flow);
     assemble(
         &CATALOGUE,
@@ -76,8 +77,12 @@ fn problems(text: &str) -> Vec<(String, AssembleProblem)> {
 }
 
 pub(crate) fn host(store: &Store, process: &str) -> Host {
+    host_over(store.process(process))
+}
+
+pub(crate) fn host_over(journal: Arc<dyn Journal>) -> Host {
     Host::new(HostParts {
-        journal: store.process(process),
+        journal,
         clock: Arc::new(SystemClock::default()),
         gate: GateConfig::default(),
         inbox_interval: std::time::Duration::from_millis(100),

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use menagerie_journal::{
-    Batch, Claim, CommitError, Committed, Created, Digest, Error, Journal, NewRun, RunKey,
+    Batch, CallRecord, Claim, CommitError, Committed, Created, Digest, Error, Journal, NewRun,
+    RunKey,
 };
 
 /// What happened, in order: commits here, whatever else in a test.
@@ -20,6 +21,8 @@ pub(crate) enum Moment {
     Heard(u64),
     /// A guest was entered.
     Called(String),
+    /// What a guest is told was about to be written into its call log.
+    Answered,
 }
 
 /// Another journal, commits to which are delayed or refused.
@@ -109,6 +112,18 @@ impl Journal for Reluctant {
         })
     }
 
+    fn record_calls(
+        &self,
+        claim: &Claim,
+        records: Vec<CallRecord>,
+    ) -> BoxFuture<'_, Result<(), CommitError>> {
+        let answer = |record: &CallRecord| matches!(record, CallRecord::Record { .. });
+        if records.iter().any(answer) {
+            self.note(Moment::Answered);
+        }
+        self.inner.record_calls(claim, records)
+    }
+
     fn payload(&self, run: &RunKey, digest: Digest) -> BoxFuture<'_, Result<Arc<[u8]>, Error>> {
         let run = run.clone();
         Box::pin(async move {
@@ -128,7 +143,7 @@ impl Journal for Reluctant {
     }
 
     pass_on! {
-        fork checkpoints record_calls call calls load events pin pins blob claim take_over
+        fork checkpoints call calls load events pin pins blob claim take_over
         owner put_inbox take_inbox mail runnable pulses beat owned_by processes listen ring run runs subscribe
         verify verify_all
     }
