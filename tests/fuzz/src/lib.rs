@@ -3,7 +3,7 @@
 //! A target is an ordinary test: it takes its seeds out of `tests/fuzz/corpus/TARGET` or makes them, and
 //! hands [`fuzz`] what is to hold for any bytes at all. Inputs are made out of the seeds by a generator
 //! that is seeded by the target's name, so that every run of a build tries the same inputs in the same
-//! order; how far it comes depends on the time that it is given: [`SECONDS`], or what
+//! order; how far it comes depends on the time that it is given: [`SECONDS`] or its own, or what
 //! `MENAGERIE_FUZZ_SECONDS` says. No coverage is measured: the compiler that CI uses has no stable
 //! switch for it. What is found is written into the
 //! system's folder for temporary files, under a path that is told, and belongs into the corpus afterwards.
@@ -52,8 +52,23 @@ pub fn corpus(target: &str) -> Vec<Vec<u8>> {
 /// # Panics
 /// When `check` does, with the input that it did so for.
 pub fn fuzz(target: &str, seeds: &[Vec<u8>], words: &[&str], check: impl Fn(&[u8])) {
+    fuzz_for(SECONDS, target, seeds, words, check);
+}
+
+/// The same, for a target that is given other than [`SECONDS`] where nothing is said: a check so quick
+/// that less is enough.
+///
+/// # Panics
+/// When `check` does, with the input that it did so for.
+pub fn fuzz_for(
+    seconds: u64,
+    target: &str,
+    seeds: &[Vec<u8>],
+    words: &[&str],
+    check: impl Fn(&[u8]),
+) {
     let time = std::env::var(VARIABLE).ok();
-    let seconds = time.map_or(SECONDS, |text| match text.parse() {
+    let seconds = time.map_or(seconds, |text| match text.parse() {
         Ok(seconds) => seconds,
         Err(_) => panic!("{VARIABLE}: found `{text}`, expected a number of seconds"),
     });
