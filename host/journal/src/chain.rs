@@ -51,6 +51,17 @@ pub(crate) fn link(previous: &Digest, body: &Digest) -> Digest {
     Digest::from_bytes(hasher.finalize().into())
 }
 
+/// What a snapshot is kept with: its state is that of one run after certain events, and of no others.
+pub(crate) fn snapshot_seal(after: &Committed, state_version: u32, body: &Digest) -> Digest {
+    let mut hasher = Sha256::new();
+    hasher.update(b"menagerie snapshot 1");
+    hasher.update(after.head_hash.as_bytes());
+    hasher.update(after.next_seq.to_be_bytes());
+    hasher.update(state_version.to_be_bytes());
+    hasher.update(body.as_bytes());
+    Digest::from_bytes(hasher.finalize().into())
+}
+
 /// Walks along a run's events and stops at the first that does not fit.
 pub(crate) struct ChainCheck<'a> {
     run: &'a RunKey,

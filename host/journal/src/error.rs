@@ -95,6 +95,14 @@ pub enum Error {
         /// What differs.
         reason: String,
     },
+    /// What the store keeps of a run beside its events is not as it was written. Other runs are not affected.
+    #[error("run {run} is damaged: {reason}")]
+    DamagedRun {
+        /// The run.
+        run: RunKey,
+        /// What was found.
+        reason: String,
+    },
     /// Stored content is not as it was written.
     #[error("content {digest} is damaged: {reason}")]
     DamagedContent {

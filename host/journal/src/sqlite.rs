@@ -95,7 +95,7 @@ impl SqliteJournal {
         // Held until the end: migrations and owners' lock files are made by one process at a time.
         let opening = lock_opening(folder, &faults)?;
         let mut connection = connect(&path, options, &faults)?;
-        schema::prepare(&mut connection, &path, &faults)?;
+        schema::prepare(&mut connection, &path, options.must_exist, &faults)?;
         let contents = Arc::new(Contents::open(
             folder.join("contents"),
             Arc::clone(&options.files),
@@ -242,6 +242,23 @@ impl SqliteJournal {
     {
         self.readers.read(context, work).boxed()
     }
+
+    /// Of one run: what is wrong with its rows is told as the run's damage.
+    fn read_run<T, F>(
+        &self,
+        context: &'static str,
+        run: &RunKey,
+        work: F,
+    ) -> BoxFuture<'_, Result<T, Error>>
+    where
+        T: Send + 'static,
+        F: FnOnce(&stored::Stored<'_>, &RunKey) -> read::Answer<T> + Send + 'static,
+    {
+        let run = run.clone();
+        self.read(context, move |stored| {
+            work(stored, &run).map_err(|trouble| fault::of_run(&run, trouble))
+        })
+    }
 }
 
 impl Drop for SqliteJournal {
@@ -345,9 +362,8 @@ impl Journal for SqliteJournal {
     }
 
     fn checkpoints(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<Checkpoint>, Error>> {
-        let run = run.clone();
-        self.read("reading checkpoints", move |stored| {
-            let place = read::place(stored.connection, &run)?;
+        self.read_run("reading checkpoints", run, |stored, run| {
+            let place = read::place(stored.connection, run)?;
             Ok(read::checkpoints(stored.connection, place)?)
         })
     }
@@ -414,9 +430,8 @@ impl Journal for SqliteJournal {
     }
 
     fn call(&self, run: &RunKey, call: CallKey) -> BoxFuture<'_, Result<Option<CallRow>, Error>> {
-        let run = run.clone();
-        self.read("reading the call log", move |stored| {
-            stored.call(&run, &call)
+        self.read_run("reading the call log", run, move |stored, run| {
+            stored.call(run, &call)
         })
     }
 
@@ -426,16 +441,16 @@ impl Journal for SqliteJournal {
         step: &str,
         attempt: u32,
     ) -> BoxFuture<'_, Result<Vec<CallRow>, Error>> {
-        let (run, step) = (run.clone(), step.to_owned());
-        self.read("reading the call log", move |stored| {
-            stored.calls(&run, &step, attempt)
+        let step = step.to_owned();
+        self.read_run("reading the call log", run, move |stored, run| {
+            stored.calls(run, &step, attempt)
         })
     }
 
     fn load(&self, run: &RunKey, state_version: u32) -> BoxFuture<'_, Result<Loaded, Error>> {
-        let (run, own) = (run.clone(), Arc::clone(&self.owner));
-        self.read("loading a run", move |stored| {
-            read::load(stored.connection, &run, state_version, &|| own.beat())
+        let own = Arc::clone(&self.owner);
+        self.read_run("loading a run", run, move |stored, run| {
+            read::load(stored.connection, run, state_version, &|| own.beat())
         })
     }
 
@@ -445,18 +460,17 @@ impl Journal for SqliteJournal {
         from_seq: u64,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<StoredEvent>, Error>> {
-        let (run, own) = (run.clone(), Arc::clone(&self.owner));
-        self.read("reading events", move |stored| {
-            let place = read::place(stored.connection, &run)?;
+        let own = Arc::clone(&self.owner);
+        self.read_run("reading events", run, move |stored, run| {
+            let place = read::place(stored.connection, run)?;
             let range = read::Range { from_seq, limit };
-            read::events_of(stored.connection, place, &run, range, &|| own.beat())
+            read::events_of(stored.connection, place, run, range, &|| own.beat())
         })
     }
 
     fn payload(&self, run: &RunKey, digest: Digest) -> BoxFuture<'_, Result<Arc<[u8]>, Error>> {
-        let run = run.clone();
-        self.read("reading a payload", move |stored| {
-            stored.payload(&run, digest)
+        self.read_run("reading a payload", run, move |stored, run| {
+            stored.payload(run, digest)
         })
     }
 
@@ -475,8 +489,7 @@ impl Journal for SqliteJournal {
     }
 
     fn pins(&self, run: &RunKey) -> BoxFuture<'_, Result<Vec<PinRow>, Error>> {
-        let run = run.clone();
-        self.read("reading pins", move |stored| stored.pins(&run))
+        self.read_run("reading pins", run, |stored, run| stored.pins(run))
     }
 
     fn blob(&self, namespace: &str, digest: Digest) -> BoxFuture<'_, Result<Arc<[u8]>, Error>> {
@@ -500,9 +513,9 @@ impl Journal for SqliteJournal {
     }
 
     fn owner(&self, run: &RunKey) -> BoxFuture<'_, Result<Option<Owner>, Error>> {
-        let (run, own) = (run.clone(), Arc::clone(&self.owner));
-        self.read("reading the owner", move |stored| {
-            let place = read::place(stored.connection, &run)?;
+        let own = Arc::clone(&self.owner);
+        self.read_run("reading the owner", run, move |stored, run| {
+            let place = read::place(stored.connection, run)?;
             let (_, id, mut owner) = read::owner(stored.connection, place)?;
             owner.own = id.as_ref() == Some(&own.id);
             Ok(id.filter(|id| own.is_alive(id)).map(|_| owner))
@@ -536,9 +549,8 @@ impl Journal for SqliteJournal {
         run: &RunKey,
         after: u64,
     ) -> BoxFuture<'_, Result<Vec<InboxEntry>, Error>> {
-        let run = run.clone();
-        self.read("reading the inbox", move |stored| {
-            let place = read::place(stored.connection, &run)?;
+        self.read_run("reading the inbox", run, move |stored, run| {
+            let place = read::place(stored.connection, run)?;
             Ok(read::inbox(stored.connection, place, after)?)
         })
     }
@@ -590,9 +602,8 @@ impl Journal for SqliteJournal {
     }
 
     fn run(&self, run: &RunKey) -> BoxFuture<'_, Result<RunRow, Error>> {
-        let run = run.clone();
-        self.read("reading a run", move |stored| {
-            read::run(stored.connection, &run)
+        self.read_run("reading a run", run, |stored, run| {
+            read::run(stored.connection, run)
         })
     }
 
@@ -607,8 +618,7 @@ impl Journal for SqliteJournal {
     }
 
     fn verify(&self, run: &RunKey) -> BoxFuture<'_, Result<Verified, Error>> {
-        let run = run.clone();
-        self.read("checking a run", move |stored| verify::run(stored, &run))
+        self.read_run("checking a run", run, verify::run)
     }
 
     fn verify_all(&self) -> BoxFuture<'_, Result<StoreReport, Error>> {

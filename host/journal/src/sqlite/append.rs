@@ -245,7 +245,7 @@ impl Ledger {
         }
         rows::note_checkpoints(connection, place, &batch.checkpoints)?;
         if let Some(snapshot) = &batch.snapshot {
-            rows::replace_snapshot(connection, place, head.next_seq, snapshot)?;
+            rows::replace_snapshot(connection, place, &head, snapshot)?;
         }
         if let Some(status) = &batch.status {
             rows::set_status(connection, place, &head, status)?;

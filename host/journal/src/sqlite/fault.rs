@@ -9,6 +9,7 @@ use rusqlite::ErrorCode;
 
 use super::locks;
 use crate::error::{CommitError, Error};
+use crate::record::RunKey;
 
 /// What an error message needs to know of the store.
 #[derive(Debug, Clone)]
@@ -48,6 +49,10 @@ impl Faults {
                 path,
                 reason: "its file is not a database".to_owned(),
             },
+            None if is_misread(error) => Error::DamagedStore {
+                path,
+                reason: format!("{context}: {error}"),
+            },
             _ => Error::Engine {
                 context: context.to_owned(),
                 message: error.to_string(),
@@ -83,14 +88,30 @@ impl Faults {
 
 /// Whether SQLite says that the file itself is damaged.
 pub(super) fn is_corruption(error: &rusqlite::Error) -> bool {
-    match error {
-        rusqlite::Error::SqliteFailure(failure, _) => failure.code == ErrorCode::DatabaseCorrupt,
-        // A column that no longer holds what was written there.
+    let of_pages = error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt);
+    of_pages || is_misread(error)
+}
+
+/// Whether a column no longer holds what was written there, or a row is gone that others need.
+fn is_misread(error: &rusqlite::Error) -> bool {
+    matches!(
+        error,
         rusqlite::Error::FromSqlConversionFailure(..)
-        | rusqlite::Error::IntegralValueOutOfRange(..)
-        | rusqlite::Error::Utf8Error(..)
-        | rusqlite::Error::InvalidColumnType(..) => true,
-        _ => false,
+            | rusqlite::Error::IntegralValueOutOfRange(..)
+            | rusqlite::Error::Utf8Error(..)
+            | rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::QueryReturnedNoRows
+    )
+}
+
+/// Says whose row it is that was misread.
+pub(super) fn of_run(run: &RunKey, trouble: Trouble<Error>) -> Trouble<Error> {
+    match trouble {
+        Trouble::Sql(error) if is_misread(&error) => Trouble::Typed(Error::DamagedRun {
+            run: run.clone(),
+            reason: error.to_string(),
+        }),
+        other => other,
     }
 }
 

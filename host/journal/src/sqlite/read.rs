@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::types::ToSql;
+use rusqlite::types::{ToSql, Type, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::fault::{Trouble, is_corruption};
@@ -28,6 +28,9 @@ const RUN_COLUMNS: &str = "SELECT runs.run, namespaces.name, id, flow, input_dig
 /// Events that are read in far less time than anybody's patience lasts.
 const EVENTS_BETWEEN_SIGNS: usize = 1_024;
 
+/// No claim has ever come near: an epoch can still rise by two, for a claim and its release.
+const LAST_EPOCH: u64 = i64::MAX as u64 - 2;
+
 /// Labels as they are stored.
 pub(super) fn labels_text(labels: &BTreeMap<String, String>) -> String {
     // A map from text to text always has a JSON form.
@@ -45,15 +48,23 @@ pub(super) fn natural(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
 }
 
+/// The same, where there need not be one.
+fn natural_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
+    match row.get_ref(column)? {
+        ValueRef::Null => Ok(None),
+        _ => natural(row, column).map(Some),
+    }
+}
+
 fn run_of(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     let namespace: String = row.get(1)?;
     let run: String = row.get(2)?;
     let labels: String = row.get(8)?;
     let created_at_ms = natural(row, 11)?;
-    let last: Option<i64> = row.get(12)?;
-    let updated: Option<i64> = row.get(13)?;
-    let (forked_from, forked_events): (_, Option<i64>) = (row.get(14)?, row.get(15)?);
-    let forked_from: Option<String> = forked_from;
+    let last = natural_if_any(row, 12)?;
+    let updated = natural_if_any(row, 13)?;
+    let forked_from: Option<String> = row.get(14)?;
+    let forked_events = natural_if_any(row, 15)?;
     Ok(RunRow {
         key: RunKey::new(namespace, run),
         flow: row.get(3)?,
@@ -68,11 +79,11 @@ fn run_of(row: &Row<'_>) -> rusqlite::Result<RunRow> {
             wakes: wakes_of(row.get(16)?),
         },
         created_at_ms,
-        updated_at_ms: updated.map_or(created_at_ms, |updated| updated as u64),
-        next_seq: last.map_or(0, |last| last as u64 + 1),
+        updated_at_ms: updated.unwrap_or(created_at_ms),
+        next_seq: last.map_or(0, |last| last + 1),
         forked_from: forked_from.map(|run| ForkedFrom {
             run,
-            events: forked_events.map_or(0, |events| events as u64),
+            events: forked_events.unwrap_or_default(),
         }),
     })
 }
@@ -85,6 +96,21 @@ pub(super) fn run_row(connection: &Connection, run: &RunKey) -> rusqlite::Result
         ))?
         .query_row(params![run.namespace, run.run], run_of)
         .optional()
+}
+
+/// A run's labels. A listing takes those that cannot be read for none, since it is about other runs, too.
+pub(super) fn labels(
+    connection: &Connection,
+    place: Place,
+) -> rusqlite::Result<BTreeMap<String, String>> {
+    connection
+        .prepare_cached("SELECT labels FROM runs WHERE run = ?1")?
+        .query_row([place.run], |row| {
+            let text: String = row.get(0)?;
+            serde_json::from_str(&text).map_err(|error| {
+                rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(error))
+            })
+        })
 }
 
 fn unknown(run: &RunKey) -> Error {
@@ -173,6 +199,9 @@ pub(super) fn owner(
         )?
         .query_row([place.namespace, place.run], |row| {
             let epoch = natural(row, 0)?;
+            if epoch > LAST_EPOCH {
+                return Err(rusqlite::Error::IntegralValueOutOfRange(0, epoch as i64));
+            }
             let owner = Owner {
                 name: row.get(2)?,
                 pid: row.get(3)?,
@@ -285,7 +314,7 @@ pub(super) fn load(
 ) -> Answer<Loaded> {
     let place = place(connection, key)?;
     check_seal(connection, place, key)?;
-    let snapshot = snapshot(connection, place, state_version)?;
+    let snapshot = snapshot(connection, place, key, state_version)?;
     let from = snapshot.as_ref().map_or(0, |snapshot| snapshot.next_seq);
     let all = Range {
         from_seq: from,
@@ -293,10 +322,6 @@ pub(super) fn load(
     };
     let events = events_of(connection, place, key, all, advanced)?;
     let head = head(connection, place, key)?;
-    if head.next_seq < from {
-        let reason = "it is missing, though there is a snapshot of the state after it";
-        return Err(ChainCheck::new(key, head).damaged(reason.to_owned()).into());
-    }
     Ok(Loaded {
         row: run(connection, key)?,
         snapshot,
@@ -307,12 +332,14 @@ pub(super) fn load(
     })
 }
 
-/// The last snapshot that can be used. A damaged one is no loss, since the events are there.
+/// The last snapshot that can be used. A damaged one is no loss, since the events are there; nor is one that
+/// was sealed for other events, as those of hosts before the seal are.
 fn snapshot(
     connection: &Connection,
     place: Place,
+    key: &RunKey,
     state_version: u32,
-) -> rusqlite::Result<Option<StoredSnapshot>> {
+) -> Answer<Option<StoredSnapshot>> {
     let found = connection
         .prepare_cached(
             "SELECT next_seq, digest, body FROM snapshots
@@ -327,14 +354,23 @@ fn snapshot(
         Err(error) if is_corruption(&error) => None,
         other => other?,
     };
-    let sound = found.filter(|(_, digest, body)| Digest::of(body) == *digest);
-    Ok(sound.map(|(next_seq, _, body)| StoredSnapshot {
+    let Some((next_seq, seal, body)) = found else {
+        return Ok(None);
+    };
+    let before = head_before(connection, place, key, next_seq)?;
+    if before.next_seq < next_seq {
+        let reason = "it is missing, though there is a snapshot of the state after it";
+        let check = ChainCheck::new(key, before);
+        return Err(check.damaged(reason.to_owned()).into());
+    }
+    let expected = chain::snapshot_seal(&before, state_version, &Digest::of(&body));
+    Ok((expected == seal).then(|| StoredSnapshot {
         next_seq,
         body: body.into(),
     }))
 }
 
-fn timers(connection: &Connection, place: Place) -> rusqlite::Result<Vec<Timer>> {
+pub(super) fn timers(connection: &Connection, place: Place) -> rusqlite::Result<Vec<Timer>> {
     connection
         .prepare_cached("SELECT due_at_ms, id FROM timers WHERE namespace = ?1 AND run = ?2 ORDER BY due_at_ms, id")?
         .query_map([place.namespace, place.run], |row| {

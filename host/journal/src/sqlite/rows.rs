@@ -463,16 +463,17 @@ pub(super) fn note_checkpoints(
     Ok(())
 }
 
-/// Only the last snapshot is of use.
+/// Only the last snapshot is of use. `head` is where the chain stands with what it holds.
 pub(super) fn replace_snapshot(
     connection: &Connection,
     place: Place,
-    next_seq: u64,
+    head: &Committed,
     snapshot: &Snapshot,
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM snapshots WHERE namespace = ?1 AND run = ?2")?
         .execute(params![place.namespace, place.run])?;
+    let seal = chain::snapshot_seal(head, snapshot.state_version, &snapshot.body.digest());
     connection
         .prepare_cached(
             "INSERT INTO snapshots (namespace, run, next_seq, state_version, digest, body)
@@ -481,9 +482,9 @@ pub(super) fn replace_snapshot(
         .execute(params![
             place.namespace,
             place.run,
-            next_seq as i64,
+            head.next_seq as i64,
             snapshot.state_version,
-            snapshot.body.digest().as_bytes(),
+            seal.as_bytes(),
             &**snapshot.body.bytes(),
         ])?;
     Ok(())

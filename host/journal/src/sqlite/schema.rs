@@ -219,6 +219,7 @@ CREATE INDEX timers_by_due ON timers (due_at_ms, namespace, run);
 pub(super) fn prepare(
     connection: &mut Connection,
     path: &Path,
+    must_exist: bool,
     faults: &Faults,
 ) -> Result<(), Error> {
     let sql = |error: rusqlite::Error| faults.error("opening the store", &error);
@@ -232,6 +233,13 @@ pub(super) fn prepare(
         return Err(Error::NotAStore {
             path: path.to_owned(),
             reason: "it is the database of another program".to_owned(),
+        });
+    }
+    if fresh && must_exist {
+        // Whoever expects a store has lost one, and an empty one in its place would hide that.
+        return Err(Error::NotAStore {
+            path: path.to_owned(),
+            reason: "it is empty".to_owned(),
         });
     }
     let supported = MIGRATIONS.len() as u32;

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::fault::{Faults, Trouble};
+use super::fault::{Faults, Trouble, is_corruption, of_run};
 use super::orphans;
 use super::read::{self, Answer};
 use super::stored::Stored;
@@ -10,7 +10,7 @@ use crate::chain::ChainCheck;
 use crate::checkpoints::Untold;
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::port::{Committed, StoreReport, Verified};
+use crate::port::{Committed, Place, StoreReport, Verified};
 use crate::record::RunKey;
 
 /// How many events are held in memory at a time.
@@ -55,11 +55,21 @@ pub(super) fn run(stored: &Stored<'_>, key: &RunKey) -> Answer<Verified> {
     }
     untold.finish(key, head.next_seq)?;
     check_fork(connection, key, head)?;
+    check_beside(connection, place)?;
     Ok(Verified {
         events: head.next_seq,
         contents,
         head_hash: head.head_hash,
     })
+}
+
+/// What no hash speaks for can at least be read: a run that was found good can be loaded and claimed.
+fn check_beside(connection: &Connection, place: Place) -> rusqlite::Result<()> {
+    read::timers(connection, place)?;
+    read::inbox(connection, place, 0)?;
+    read::owner(connection, place)?;
+    read::labels(connection, place)?;
+    Ok(())
 }
 
 /// The point of a fork lies within the run.
@@ -106,13 +116,26 @@ pub(super) fn store(stored: &Stored<'_>, faults: &Faults) -> Answer<StoreReport>
         engine: engine(connection)?,
         checkpoints: orphans::count(connection, "checkpoints")?,
         forks: orphans::count(connection, "runs WHERE forked_from IS NOT NULL")?,
-        orphans: orphans::harmless(stored)?,
         ..StoreReport::default()
     };
     report.engine.extend(orphans::strays(connection)?);
-    for key in keys(connection)? {
+    match orphans::harmless(stored) {
+        Ok(orphans) => report.orphans = orphans,
+        // Whatever cannot be read there is no reason not to look at the runs.
+        Err(Trouble::Sql(error)) if is_corruption(&error) => {
+            let finding = format!("it cannot be told what belongs to nothing: {error}");
+            report.engine.push(finding);
+        }
+        Err(trouble) => return Err(trouble),
+    }
+    let (keys, unnamed) = keys(connection)?;
+    if unnamed > 0 {
+        let finding = format!("{unnamed} runs have no name that can be read");
+        report.engine.push(finding);
+    }
+    for key in keys {
         report.runs += 1;
-        match run(stored, &key) {
+        match run(stored, &key).map_err(|trouble| of_run(&key, trouble)) {
             Ok(verified) => {
                 report.events += verified.events;
                 report.contents += verified.contents;
@@ -126,14 +149,21 @@ pub(super) fn store(stored: &Stored<'_>, faults: &Faults) -> Answer<StoreReport>
     Ok(report)
 }
 
-fn keys(connection: &Connection) -> rusqlite::Result<Vec<RunKey>> {
-    connection
-        .prepare_cached(
-            "SELECT namespaces.name, runs.id FROM runs JOIN namespaces ON namespaces.namespace = runs.namespace
-             ORDER BY runs.run",
-        )?
-        .query_map([], |row| Ok(RunKey::new(row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?
-        .collect()
+/// The names of all runs, and how many have none.
+fn keys(connection: &Connection) -> rusqlite::Result<(Vec<RunKey>, u64)> {
+    let (mut keys, mut unnamed) = (Vec::new(), 0);
+    let mut statement = connection.prepare_cached(
+        "SELECT namespaces.name, runs.id FROM runs LEFT JOIN namespaces ON namespaces.namespace = runs.namespace
+         ORDER BY runs.run",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        match (row.get::<_, String>(0), row.get::<_, String>(1)) {
+            (Ok(namespace), Ok(run)) => keys.push(RunKey::new(namespace, run)),
+            _ => unnamed += 1,
+        }
+    }
+    Ok((keys, unnamed))
 }
 
 /// What SQLite finds wrong with its pages and indexes.

@@ -1,8 +1,11 @@
 //! Damage is found, named, and stays where it is.
 
-use menagerie_journal::{Batch, Error, Journal as _, LARGEST_IN_TABLE, RunKey, Snapshot, Status};
+use menagerie_journal::{
+    Batch, Content, Error, Journal as _, LARGEST_IN_TABLE, Page, RunFilter, RunKey, Snapshot,
+    SqliteJournal, Status, Timer,
+};
 
-use crate::backend::{Backend, Sqlite, content, create, events, on_both, wait};
+use crate::backend::{Backend, Sqlite, claim, content, create, events, on_both, wait};
 
 on_both!(a_damaged_event_is_named_and_other_runs_go_on);
 
@@ -156,6 +159,163 @@ fn damaged_content_is_named_by_its_digest() {
         // The events themselves are as they were.
         assert_eq!(journal.load(&key, 1).await.unwrap().events.len(), 2);
     });
+}
+
+/// A run with a snapshot, a timer and something in its inbox, and another one, of which something was changed
+/// behind the journal's back.
+fn changed(sql: &str, then: &impl AsyncFn(&SqliteJournal, &RunKey, &RunKey)) {
+    wait(async {
+        let store = Sqlite::new();
+        let journal = store.open_sqlite("one");
+        let keys = ["one", "other"].map(RunKey::in_default);
+        for key in &keys {
+            let claim = create(&journal, key).await;
+            let batch = Batch {
+                snapshot: Some(Snapshot {
+                    state_version: 1,
+                    body: Content::new(key.run.as_bytes()),
+                }),
+                timers_set: vec![Timer {
+                    due_at_ms: 5,
+                    id: "t".to_owned(),
+                }],
+                ..events(&["1", "2"])
+            };
+            journal.commit(&claim, 1, batch).await.unwrap();
+            journal.commit(&claim, 3, events(&["3"])).await.unwrap();
+            journal.put_inbox(key, "i", "{}", 6).await.unwrap();
+            journal.release(claim).await.unwrap();
+        }
+        assert!(store.raw().execute(sql, []).unwrap() > 0, "{sql}");
+        then(&journal, &keys[0], &keys[1]).await;
+    });
+}
+
+#[test]
+fn what_is_changed_beside_the_events_is_named_with_its_run_and_found_by_a_check() {
+    for sql in [
+        "UPDATE timers SET due_at_ms = -5 WHERE run = 1",
+        "UPDATE inbox SET at_ms = -5 WHERE run = 1",
+        "UPDATE runs SET created_at_ms = -5 WHERE run = 1",
+        "UPDATE runs SET flow = CAST(x'ff' AS TEXT) WHERE run = 1",
+    ] {
+        changed(sql, &async |journal, damaged, sound| {
+            for error in [
+                journal.load(damaged, 1).await.unwrap_err(),
+                journal.verify(damaged).await.unwrap_err(),
+            ] {
+                let named = matches!(&error, Error::DamagedRun { run, .. } if run == damaged);
+                assert!(named, "{sql}: {error}");
+            }
+            assert_eq!(journal.load(sound, 1).await.unwrap().timers.len(), 1);
+            let report = journal.verify_all().await.unwrap();
+            assert_eq!((report.damaged.len(), report.engine.len()), (1, 0), "{sql}");
+        });
+    }
+}
+
+#[test]
+fn labels_that_cannot_be_read_are_found_by_a_check_and_hide_no_run() {
+    let sql = "UPDATE runs SET labels = '{' WHERE run = 1";
+    changed(sql, &async |journal, damaged, _| {
+        let error = journal.verify(damaged).await.unwrap_err();
+        assert!(matches!(error, Error::DamagedRun { .. }), "{error}");
+        let listed = journal.runs(RunFilter::default(), Page::default()).await;
+        assert_eq!(listed.unwrap().rows.len(), 2);
+    });
+}
+
+#[test]
+fn a_number_that_no_event_has_is_no_panic() {
+    let sql = "UPDATE events SET seq = -1 - seq WHERE run = 1";
+    changed(sql, &async |journal, damaged, sound| {
+        for error in [
+            journal.run(damaged).await.unwrap_err(),
+            journal.load(damaged, 1).await.unwrap_err(),
+        ] {
+            let named = matches!(
+                error,
+                Error::DamagedRun { .. } | Error::Damaged { seq: 0, .. }
+            );
+            assert!(named, "{error}");
+        }
+        journal.load(sound, 1).await.unwrap();
+    });
+}
+
+#[test]
+fn a_run_whose_claims_were_counted_to_their_end_is_not_claimed() {
+    for sql in [
+        "UPDATE owners SET epoch = 9223372036854775807 WHERE run = 1",
+        "DELETE FROM owners WHERE run = 1",
+    ] {
+        changed(sql, &async |journal, damaged, sound| {
+            let error = journal.claim(damaged).await.unwrap_err();
+            assert!(matches!(error, Error::DamagedStore { .. }), "{error}");
+            let error = journal.verify(damaged).await.unwrap_err();
+            assert!(matches!(error, Error::DamagedRun { .. }), "{error}");
+            // Whoever commits goes on doing so.
+            let claim = claim(journal, sound).await;
+            journal.commit(&claim, 4, events(&["4"])).await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_snapshot_is_that_of_its_run_after_its_events_and_of_no_others() {
+    for sql in [
+        "UPDATE snapshots SET next_seq = next_seq - 1",
+        "UPDATE snapshots SET next_seq = 4",
+        "UPDATE snapshots SET next_seq = -1",
+        "UPDATE snapshots SET state_version = 2",
+        "DELETE FROM snapshots WHERE run = 1",
+        // The other run's.
+        "UPDATE snapshots SET (digest, body) = (SELECT digest, body FROM snapshots WHERE run = 2) WHERE run = 1",
+    ] {
+        changed(sql, &async |journal, one, _| {
+            let version = if sql.contains("state_version") { 2 } else { 1 };
+            let loaded = journal.load(one, version).await.unwrap();
+            assert_eq!((loaded.snapshot, loaded.events.len()), (None, 4), "{sql}");
+        });
+    }
+}
+
+#[test]
+fn what_cannot_be_read_keeps_no_check_from_the_runs() {
+    for (sql, runs, damaged) in [
+        (
+            "UPDATE payloads SET digest = zeroblob(3), bytes = NULL",
+            2,
+            1,
+        ),
+        (
+            "UPDATE runs SET id = CAST(x'ff' AS TEXT) WHERE run = 1",
+            1,
+            0,
+        ),
+        ("DELETE FROM namespaces", 0, 0),
+    ] {
+        wait(async {
+            let store = Sqlite::new();
+            let journal = store.open_sqlite("one");
+            let keys = [RunKey::fresh(), RunKey::fresh()];
+            let claim = create(&journal, &keys[0]).await;
+            let batch = Batch {
+                payloads: vec![content(10)],
+                ..events(&["1"])
+            };
+            journal.commit(&claim, 1, batch).await.unwrap();
+            create(&journal, &keys[1]).await;
+            assert!(store.raw().execute(sql, []).unwrap() > 0, "{sql}");
+            let report = journal.verify_all().await.unwrap();
+            assert!(!report.engine.is_empty(), "{sql}");
+            assert_eq!(
+                (report.runs, report.damaged.len()),
+                (runs, damaged),
+                "{sql}"
+            );
+        });
+    }
 }
 
 /// The files in which large content is.

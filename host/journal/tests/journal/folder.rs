@@ -360,3 +360,20 @@ fn a_process_that_reads_a_long_run_gives_signs_of_life_as_it_advances() {
         assert!(beat().await > read);
     });
 }
+
+#[test]
+fn a_store_that_was_emptied_is_not_taken_for_a_new_one_by_whoever_expects_one() {
+    let store = Sqlite::new();
+    wait(async {
+        create(&store.open_sqlite("one"), &RunKey::fresh()).await;
+    });
+    std::fs::write(store.folder.path().join("journal.db"), "").unwrap();
+    let options = Options {
+        must_exist: true,
+        ..Options::new("two")
+    };
+    let error = SqliteJournal::open(store.folder.path(), &options).err();
+    assert!(matches!(error, Some(Error::NotAStore { .. })), "{error:?}");
+    // A host that makes one where there is none, as after a crash in the middle of doing so, may.
+    store.open_sqlite("three");
+}
