@@ -441,7 +441,8 @@ fn read_archive(file: &Path, into: Option<&Path>) -> Result<Manifest, Error> {
             .map_err(unreadable)?
             .to_string_lossy()
             .into_owned();
-        if let Some(named) = name.strip_prefix(MANIFEST) {
+        let plain = entry.header().entry_type() == tar::EntryType::Regular;
+        if let Some(named) = name.strip_prefix(MANIFEST).filter(|_| plain) {
             let manifest = read_manifest(&mut entry, named).map_err(bad)?;
             found.sort();
             let mut expected: Vec<&Entry> = manifest.files.iter().collect();
@@ -449,10 +450,17 @@ fn read_archive(file: &Path, into: Option<&Path>) -> Result<Manifest, Error> {
             if let Some(differs) = first_difference(&found, &expected) {
                 return Err(bad(differs));
             }
+            if !found.iter().any(|entry| entry.name == DATABASE) {
+                return Err(bad(format!("it holds no {DATABASE}")));
+            }
             return Ok(manifest);
         }
-        if !is_ours(&name) || entry.header().entry_type() != tar::EntryType::Regular {
+        // A sparse file of a few bytes could be read for ever.
+        if !is_ours(&name) || !plain {
             return Err(bad(format!("it holds {name:?}, which no backup does")));
+        }
+        if found.iter().any(|other| other.name == name) {
+            return Err(bad(format!("it holds {name:?} twice")));
         }
         let mut read = Hashing::new(&mut entry);
         match into {

@@ -4,8 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use menagerie_journal::{
-    Batch, Content, Error, Journal as _, Options, RunKey, SqliteJournal, check_backup, restore,
+    Batch, Content, Digest, Error, Journal as _, Options, RunKey, SqliteJournal, check_backup,
+    restore,
 };
+
+use serde_json::Value;
 
 use crate::backend::{Sqlite, claim, content, create, events, wait};
 
@@ -151,6 +154,102 @@ fn whatever_is_changed_or_cut_off_is_refused_by_name() {
         }
     }
     refused(b"not an archive at all", "a text");
+}
+
+/// The entries of a good backup, one after the other with what lies between them.
+fn entries(whole: &[u8]) -> Vec<&[u8]> {
+    let mut archive = tar::Archive::new(whole);
+    let begins: Vec<usize> = archive
+        .entries()
+        .unwrap()
+        .map(|entry| entry.unwrap().raw_file_position() as usize - 512)
+        .collect();
+    let ends = begins.iter().skip(1).copied().chain([whole.len()]);
+    begins
+        .iter()
+        .zip(ends)
+        .map(|(begin, end)| &whole[*begin..end])
+        .collect()
+}
+
+#[test]
+fn a_file_that_is_there_twice_is_refused_before_anything_is_restored() {
+    let store = Sqlite::new();
+    let file = store.folder.path().join("b.tar");
+    wait(async {
+        let journal = store.open_sqlite("one");
+        create(&journal, &RunKey::fresh()).await;
+        journal.backup(&file, false).unwrap();
+    });
+    let whole = std::fs::read(&file).unwrap();
+    let [database, manifest] = entries(&whole)[..] else {
+        panic!("expected a database and a manifest");
+    };
+    // A manifest that says so, too, as nobody but a forger writes one.
+    let mut manifest: Value = serde_json::Deserializer::from_slice(&manifest[512..])
+        .into_iter()
+        .next()
+        .unwrap()
+        .unwrap();
+    let entry = manifest["files"][0].clone();
+    manifest["files"].as_array_mut().unwrap().push(entry);
+    let text = manifest.to_string();
+    let mut archive = tar::Builder::new([database, database].concat());
+    let name = format!("manifest-{}.json", Digest::of(text.as_bytes()));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(text.len() as u64);
+    archive
+        .append_data(&mut header, name, text.as_bytes())
+        .unwrap();
+    std::fs::write(&file, archive.into_inner().unwrap()).unwrap();
+    let error = check_backup(&file).unwrap_err();
+    assert!(error.to_string().contains("twice"), "{error}");
+}
+
+#[test]
+fn an_archive_without_a_database_is_no_backup() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("b.tar");
+    let text = serde_json::json!({
+        "format": 1, "menagerie": "0.1.0", "made_at_ms": 5, "runs": 0, "events": 0, "contents": 0,
+        "bytes": 0, "files": [],
+    });
+    let text = text.to_string();
+    let mut archive = tar::Builder::new(Vec::new());
+    let name = format!("manifest-{}.json", Digest::of(text.as_bytes()));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(text.len() as u64);
+    archive
+        .append_data(&mut header, name, text.as_bytes())
+        .unwrap();
+    std::fs::write(&file, archive.into_inner().unwrap()).unwrap();
+    let error = check_backup(&file).unwrap_err();
+    assert!(matches!(error, Error::BadBackup { .. }), "{error}");
+}
+
+#[test]
+fn a_manifest_of_a_few_bytes_that_would_be_read_for_ever_is_refused_unread() {
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("b.tar");
+    let mut header = tar::Header::new_gnu();
+    header
+        .set_path(format!("manifest-{}.json", Digest::of(b"")))
+        .unwrap();
+    header.set_entry_type(tar::EntryType::GNUSparse);
+    header.set_size(0);
+    let sparse = header.as_gnu_mut().unwrap();
+    // All of it is a hole.
+    sparse.realsize = *b"77777777777\0";
+    sparse.sparse[0].offset = *b"77777777777\0";
+    sparse.sparse[0].numbytes = *b"00000000000\0";
+    header.set_cksum();
+    let archive = [header.as_bytes().as_slice(), &[0; 1_024]].concat();
+    std::fs::write(&file, archive).unwrap();
+    let error = check_backup(&file).unwrap_err();
+    assert!(
+        error.to_string().contains("which no backup does"),
+        "{error}"
+    );
 }
 
 #[test]
