@@ -1,6 +1,9 @@
 //! One exchange: a request out, an answer back, within the grant at every hop. HTTP/1.1 over a
 //! connection of its own; no proxy, no cookies, no decompression, nothing that the grant did not see.
 
+#[cfg(test)]
+mod fuzzed;
+
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
