@@ -17,6 +17,10 @@ mod folder;
 mod fork_kills;
 #[path = "journal/forks.rs"]
 mod forks;
+#[path = "journal/fuzzed.rs"]
+mod fuzzed;
+#[path = "journal/fuzzed_backups.rs"]
+mod fuzzed_backups;
 #[path = "journal/interleavings.rs"]
 mod interleavings;
 #[path = "journal/records.rs"]

@@ -63,7 +63,10 @@ impl OwnerLock {
     /// Whether the owner with this id lives. One that cannot be asked counts as alive: taking a run
     /// from a living owner is worse than waiting for a dead one.
     pub(super) fn is_alive(&self, id: &str) -> bool {
-        id == self.id || is_locked(&self.folder.join(id))
+        // An id comes out of a table. What is no name of a lock file is nobody's, and is not opened: it could
+        // be the database, and whoever closes that loses SQLite's locks on it.
+        let is_name = !id.is_empty() && !id.contains(['/', '.', '\0']);
+        id == self.id || is_name && is_locked(&self.folder.join(id))
     }
 
     /// The ids of all that live.

@@ -49,7 +49,7 @@ pub(super) fn natural(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
 }
 
 /// The same, where there need not be one.
-fn natural_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
+pub(super) fn natural_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<u64>> {
     match row.get_ref(column)? {
         ValueRef::Null => Ok(None),
         _ => natural(row, column).map(Some),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use super::contents::{Contents, checked};
@@ -151,10 +152,16 @@ impl Stored<'_> {
 }
 
 fn raw_call(row: &Row<'_>) -> rusqlite::Result<RawCall> {
-    let answered_at: Option<i64> = row.get(7)?;
-    let answer = match answered_at {
-        Some(at_ms) => Some((at_ms as u64, read::digest(row, 8)?, row.get(9)?)),
-        None => None,
+    let (at_ms, digest) = (read::natural_if_any(row, 7)?, row.get(8)?);
+    let digest: Option<[u8; 32]> = digest;
+    let answer = match (at_ms, digest) {
+        (Some(at_ms), Some(digest)) => Some((at_ms, Digest::from_bytes(digest), row.get(9)?)),
+        (None, None) => None,
+        // An answer that was given must not be taken for none: the call would be made again.
+        _ => {
+            let column = "answered_at_ms".to_owned();
+            return Err(rusqlite::Error::InvalidColumnType(7, column, Type::Null));
+        }
     };
     Ok(RawCall {
         row: CallRow {

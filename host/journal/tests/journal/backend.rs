@@ -20,6 +20,14 @@ pub(crate) struct Sqlite {
 }
 
 impl Sqlite {
+    /// Where nothing has to reach a disk, if the system has such a place: for what is done very often.
+    pub(crate) fn in_memory() -> Self {
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir());
+        Self {
+            folder: folder.unwrap(),
+        }
+    }
+
     pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),

@@ -1,8 +1,8 @@
 //! Damage is found, named, and stays where it is.
 
 use menagerie_journal::{
-    Batch, Content, Error, Journal as _, LARGEST_IN_TABLE, Page, RunFilter, RunKey, Snapshot,
-    SqliteJournal, Status, Timer,
+    Batch, CallKey, CallRecord, Content, Digest, Error, Journal as _, LARGEST_IN_TABLE, Page,
+    RunFilter, RunKey, Snapshot, SqliteJournal, Status, Timer,
 };
 
 use crate::backend::{Backend, Sqlite, claim, content, create, events, on_both, wait};
@@ -259,6 +259,72 @@ fn a_run_whose_claims_were_counted_to_their_end_is_not_claimed() {
             journal.commit(&claim, 4, events(&["4"])).await.unwrap();
         });
     }
+}
+
+#[test]
+fn a_recorded_answer_is_not_taken_for_none() {
+    for sql in [
+        "UPDATE calls SET answered_at_ms = NULL",
+        "UPDATE calls SET answered_at_ms = -1",
+        "UPDATE calls SET answer_digest = NULL",
+        "UPDATE calls SET attempt = 4294967297",
+    ] {
+        wait(async {
+            let store = Sqlite::new();
+            let journal = store.open_sqlite("one");
+            let key = RunKey::fresh();
+            let claim = create(&journal, &key).await;
+            let call = CallKey {
+                step: "s".to_owned(),
+                attempt: 1,
+                ordinal: 0,
+            };
+            let request = Digest::of(b"request");
+            let intend = CallRecord::Intend {
+                call: call.clone(),
+                execution: 1,
+                request,
+                effect: "at-most-once".into(),
+                at_ms: 3,
+            };
+            let record = CallRecord::Record {
+                call,
+                request,
+                answer: content(5),
+                at_ms: 4,
+            };
+            journal
+                .record_calls(&claim, vec![intend, record])
+                .await
+                .unwrap();
+            assert_eq!(store.raw().execute(sql, []).unwrap(), 1, "{sql}");
+            if !sql.contains("attempt") {
+                let error = journal.calls(&key, "s", 1).await.unwrap_err();
+                assert!(matches!(error, Error::DamagedRun { .. }), "{sql}: {error}");
+            }
+            let error = journal.verify(&key).await.unwrap_err();
+            assert!(matches!(error, Error::DamagedRun { .. }), "{sql}: {error}");
+        });
+    }
+}
+
+#[test]
+fn an_owner_that_is_no_name_of_a_lock_file_is_nobody() {
+    wait(async {
+        let store = Sqlite::new();
+        let journal = store.open_sqlite("one");
+        let key = RunKey::fresh();
+        let held = create(&journal, &key).await;
+        journal.release(held).await.unwrap();
+        let locked = std::fs::File::open(store.folder.path().join("opening.lock")).unwrap();
+        locked.lock().unwrap();
+        for owner in ["../opening.lock", "", "."] {
+            let sql = "UPDATE owners SET owner = ?1";
+            store.raw().execute(sql, [owner]).unwrap();
+            let claim = claim(&journal, &key).await;
+            journal.release(claim).await.unwrap();
+        }
+    });
 }
 
 #[test]
