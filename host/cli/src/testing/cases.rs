@@ -1,12 +1,16 @@
 //! Cases in `tests/*.toml`: what is asked, and what has to be answered.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use menagerie_orchestration::flow_file::Problem;
 use menagerie_sandbox::types::Task;
 use menagerie_sandbox::{Invocation, Kind, Limits, OutsideAnswer, Request};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::asked::references;
 use super::{File, Mock};
@@ -18,7 +22,7 @@ use crate::failure::Failure;
 struct CasesFile {
     /// Its cases, in their order.
     #[serde(rename = "case")]
-    cases: Vec<Case>,
+    cases: Vec<Spanned<Case>>,
 }
 
 /// One call and what has to come of it.
@@ -325,22 +329,77 @@ pub(crate) fn cases_of(dir: &Path) -> Result<Vec<Case>, Failure> {
     files.sort();
     let mut cases = Vec::new();
     for file in files {
-        let name = file.display();
+        let name = file.display().to_string();
         let text = std::fs::read_to_string(&file)
             .map_err(|error| Failure::usage(format!("{name} cannot be read: {error}")))?;
-        let read: CasesFile =
-            toml::from_str(&text).map_err(|error| Failure::usage(format!("{name}: {error}")))?;
-        for case in &read.cases {
-            if let Some(wrong) = case.wrong() {
-                return Err(Failure::usage(format!(
-                    "{name}: the case `{}` {wrong}",
-                    case.name
-                )));
-            }
-        }
-        cases.extend(read.cases);
+        let read = cases_in(&text);
+        cases.extend(read.map_err(|problem| Failure::in_file(&name, &text, vec![*problem]))?);
     }
     Ok(cases)
+}
+
+/// The cases of a file's text.
+pub(super) fn cases_in(text: &str) -> Result<Vec<Case>, Box<Problem>> {
+    // What has no place is about the whole.
+    let wrong = |error: &toml::de::Error| {
+        let span = error.span().unwrap_or_default();
+        problem(text, span, error.message())
+    };
+    let table = DeTable::parse(text).map_err(|error| wrong(&error))?;
+    if let Some((span, what)) = table.get_ref().values().find_map(no_json) {
+        let message = format!("{what} has no form in JSON, which is what plugins are asked in");
+        return Err(problem(text, span, &message));
+    }
+    let file: CasesFile = toml::from_str(text).map_err(|error| wrong(&error))?;
+    let read = file.cases.into_iter().map(|case| {
+        let span = case.span();
+        let case = case.into_inner();
+        match case.wrong() {
+            Some(wrong) => {
+                let message = format!("the case `{}` {wrong}", case.name);
+                Err(problem(text, span, &message))
+            }
+            None => Ok(case),
+        }
+    });
+    read.collect()
+}
+
+/// What a value holds that would be something else for a plugin: where it stands, and what it is.
+fn no_json(value: &Spanned<DeValue<'_>>) -> Option<(Range<usize>, &'static str)> {
+    match value.get_ref() {
+        DeValue::Datetime(_) => Some((value.span(), "a date or time")),
+        DeValue::Float(float) if !is_finite(float.as_str()) => {
+            Some((value.span(), "a number that is none or beyond all others"))
+        }
+        DeValue::Array(values) => values.iter().find_map(no_json),
+        DeValue::Table(table) => table.values().find_map(no_json),
+        _ => None,
+    }
+}
+
+/// Whether TOML's text of a number, without its underscores, stands for one that can be reached.
+fn is_finite(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+/// A mistake at a place of a text, shown no further than to the end of its line.
+fn problem(text: &str, span: Range<usize>, message: &str) -> Box<Problem> {
+    let start = text.floor_char_boundary(span.start.min(text.len()));
+    let end = text.ceil_char_boundary(span.end.clamp(start, text.len()));
+    let before = &text[..start];
+    let begin = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let shown = text[start..end].lines().next().unwrap_or_default();
+    Box::new(Problem {
+        line: before.matches('\n').count() + 1,
+        column: text[begin..start].chars().count() + 1,
+        length: shown.chars().count(),
+        span: start..start + shown.len(),
+        found: String::new(),
+        expected: String::new(),
+        message: message.to_owned(),
+        help: None,
+    })
 }
 
 /// The case that a failure wrote.

@@ -4,6 +4,8 @@
 mod answers;
 mod asked;
 mod cases;
+#[cfg(test)]
+mod fuzzed;
 mod hostile;
 mod judge;
 mod memory;
