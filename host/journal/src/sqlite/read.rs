@@ -332,6 +332,21 @@ pub(super) fn load(
     })
 }
 
+/// How many events lie before the last snapshot, of whatever version.
+pub(super) fn last_snapshot(connection: &Connection, place: Place) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT max(next_seq) FROM snapshots WHERE namespace = ?1 AND run = ?2")?
+        .query_row([place.namespace, place.run], |row| {
+            Ok(natural_if_any(row, 0)?.unwrap_or_default())
+        })
+}
+
+/// There are no more events than `head` has, and a snapshot that holds more.
+pub(super) fn lost_below_a_snapshot(key: &RunKey, head: Committed) -> Error {
+    let reason = "it is missing, though there is a snapshot of the state after it";
+    ChainCheck::new(key, head).damaged(reason.to_owned())
+}
+
 /// The last snapshot that can be used. A damaged one is no loss, since the events are there; nor is one that
 /// was sealed for other events, as those of hosts before the seal are.
 fn snapshot(
@@ -359,9 +374,7 @@ fn snapshot(
     };
     let before = head_before(connection, place, key, next_seq)?;
     if before.next_seq < next_seq {
-        let reason = "it is missing, though there is a snapshot of the state after it";
-        let check = ChainCheck::new(key, before);
-        return Err(check.damaged(reason.to_owned()).into());
+        return Err(lost_below_a_snapshot(key, before).into());
     }
     let expected = chain::snapshot_seal(&before, state_version, &Digest::of(&body));
     Ok((expected == seal).then(|| StoredSnapshot {

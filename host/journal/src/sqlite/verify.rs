@@ -56,6 +56,9 @@ pub(super) fn run(stored: &Stored<'_>, key: &RunKey) -> Answer<Verified> {
     untold.finish(key, head.next_seq)?;
     check_fork(connection, key, head)?;
     check_beside(connection, place)?;
+    if read::last_snapshot(connection, place)? > head.next_seq {
+        return Err(read::lost_below_a_snapshot(key, head).into());
+    }
     Ok(Verified {
         events: head.next_seq,
         contents,

@@ -100,8 +100,12 @@ fn events_lost_below_a_snapshot_are_missed() {
         journal.commit(&claim, 1, batch).await.unwrap();
         let lost = store.raw().execute("DELETE FROM events WHERE seq >= 2", []);
         assert_eq!(lost.unwrap(), 2);
-        let error = journal.load(&key, 1).await.unwrap_err();
-        assert!(matches!(error, Error::Damaged { seq: 2, .. }), "{error}");
+        for error in [
+            journal.load(&key, 1).await.unwrap_err(),
+            journal.verify(&key).await.unwrap_err(),
+        ] {
+            assert!(matches!(error, Error::Damaged { seq: 2, .. }), "{error}");
+        }
     });
 }
 
