@@ -18,6 +18,8 @@ pub use mutate::Mutator;
 
 /// How long a target is tried where nothing else is said.
 pub const SECONDS: u64 = 6;
+/// So many inputs are tried at least, however long a busy machine takes for them.
+const FEWEST: u64 = 100;
 /// The variable that says something else.
 const VARIABLE: &str = "MENAGERIE_FUZZ_SECONDS";
 /// When it is set, each input is written down before it is tried: for what ends the whole process, as an
@@ -87,14 +89,13 @@ pub fn fuzz_for(
     }
     let mut mutator = Mutator::new(target, seeds, words);
     let (began, mut rounds) = (Instant::now(), 0);
-    while began.elapsed() < Duration::from_secs(seconds) {
+    while rounds < FEWEST || began.elapsed() < Duration::from_secs(seconds) {
         rounds += 1;
         tried(rounds, &mutator.next_input());
     }
-    println!("{target}: {rounds} inputs in {seconds} s");
-    assert!(
-        rounds > 100,
-        "{target}: only {rounds} inputs in {seconds} s"
+    println!(
+        "{target}: {rounds} inputs in {} s",
+        began.elapsed().as_secs()
     );
 }
 
