@@ -3,11 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use menagerie_sandbox::{CallSpec, Ended, Limits};
+use menagerie_sandbox::{
+    CallSpec, Catalogue, Ended, Engine, EngineConfig, Grants, Limits, Request,
+};
 
 use crate::floats::floats_to_the_bit;
 use crate::support::{
-    ENGINE, broken_rule, call, call_named, neighbour_works, output, plugin, spec,
+    ENGINE, broken_rule, call, call_named, component, neighbour_works, output, plugin, spec, task,
 };
 
 pub use crate::calls::{context_keeper, draws_and_tells, faults, waits_for_history, well_behaved};
@@ -221,6 +223,41 @@ pub async fn memory_from_the_start() {
             asked: 2_000 << 16
         }
     );
+}
+
+/// The pages that one call has grown its memory by stay where they are for the next. They hold nothing then,
+/// and whoever has not grown does not reach them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+pub async fn goes_beyond_its_memory() {
+    let config = EngineConfig {
+        concurrent_calls: 1,
+        ..EngineConfig::default()
+    };
+    // The only call that there may be has the only memory that there is.
+    let engine = Engine::new(&config).unwrap();
+    let catalogue = Catalogue::new(engine.clone(), None);
+    let bytes = component("goes_beyond_its_memory");
+    let plugin = catalogue.load(&bytes, &Grants::none()).unwrap();
+    let ended = async |way: usize| {
+        let request = Request::Process(task(&"1".repeat(way)));
+        let spec = CallSpec {
+            request,
+            ..spec(plugin.clone())
+        };
+        engine.call(spec).await
+    };
+    for _ in 0..3 {
+        assert_eq!(output(&ended(1).await), "[0]");
+        for beyond in 3..=7 {
+            let report = ended(beyond).await;
+            let Ended::Trap { message } = &report.ended else {
+                panic!("{beyond}: {}", report.ended)
+            };
+            assert!(message.contains("out of bounds"), "{beyond}: {message}");
+        }
+        assert_eq!(output(&ended(1).await), "[0]");
+        assert_eq!(output(&ended(2).await), "[0]");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
