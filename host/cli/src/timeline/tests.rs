@@ -63,6 +63,44 @@ fn in_every_history_the_parts_add_up_to_the_duration() {
     assert!(seen > 30, "only {seen} histories");
 }
 
+/// Names of steps are a strategy's, and what is said of an answer is a person's.
+#[test]
+fn no_name_in_a_drawing_is_a_tag_an_attribute_or_a_control() {
+    const HOSTILE: &str = "\"/></title><script>alert('1')</script>&#x3c;\u{1b}[31m\u{202e}\u{7}";
+    let mut timeline = named("escalation-continue");
+    assert!(!timeline.lives.is_empty() && !timeline.marks.is_empty());
+    for life in &mut timeline.lives {
+        life.step = HOSTILE.to_owned();
+        life.agent = HOSTILE.to_owned();
+    }
+    for mark in &mut timeline.marks {
+        mark.what = HOSTILE.to_owned();
+    }
+    let picture = svg(&timeline, HOSTILE, HOSTILE);
+    let drawn = ["svg", "rect", "text", "g", "line", "circle", "title"];
+    let mut reader = quick_xml::Reader::from_str(&picture);
+    loop {
+        use quick_xml::events::Event;
+        match reader.read_event().unwrap() {
+            Event::Start(tag) | Event::Empty(tag) => {
+                let name = tag.name().into_inner();
+                assert!(drawn.contains(&name), "a tag `{name}` in {picture}");
+                for attribute in tag.attributes() {
+                    let attribute = attribute.unwrap();
+                    let value = attribute.value.as_ref();
+                    assert!(!value.contains("alert"), "{value}");
+                }
+            }
+            Event::Eof => break,
+            _ => {}
+        }
+    }
+    assert!(picture.contains("&lt;script&gt;alert(&#39;1&#39;)&lt;/script&gt;&amp;#x3c;"));
+    for control in ['\u{1b}', '\u{202e}', '\u{7}'] {
+        assert!(!picture.contains(control), "{control:?}");
+    }
+}
+
 /// How long a part took over all steps.
 fn spent(timeline: &Timeline, part: Part) -> i64 {
     let lives = timeline.lives.iter().flat_map(|life| &life.stretches);
