@@ -102,7 +102,7 @@ on_both_stores! {
         let mut flow = flow(&["a"]);
         flow.limits.checkpoints.after.insert("a".to_owned());
         begin_watched(&host, &flow, &script, listener).await.unwrap();
-        let moments = moments.lock().unwrap();
+        let moments = moments.lock().unwrap().clone();
         let asked = moments.iter().position(|moment| *moment == Moment::Called("decision-2".to_owned()));
         let before = &moments[..asked.unwrap()];
         assert!(matches!(before, [.., Moment::Durable(_), Moment::Heard(_)]), "{before:?}");
