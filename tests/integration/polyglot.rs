@@ -3,7 +3,6 @@
 use std::ffi::OsStr;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
@@ -49,27 +48,10 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// The target that this was built for, as rustc calls it.
-fn this_system() -> String {
-    let rustc = Command::new("rustc").arg("-vV").output().unwrap();
-    let said = String::from_utf8(rustc.stdout).unwrap();
-    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
-    host.unwrap().to_owned()
-}
-
 /// What is given beside the lock file: real licences, an advisory against a version that is there and against one
 /// that is not, and archives of which one was changed.
 fn input() -> (Value, usize) {
-    // Of this system's packages alone: those of others were never fetched where only a build has run.
-    let metadata = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--locked", "--offline"])
-        .args(["--filter-platform", &this_system()])
-        .current_dir(root())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&metadata.stderr);
-    assert!(metadata.status.success(), "{said}");
-    let metadata: Value = serde_json::from_slice(&metadata.stdout).unwrap();
+    let metadata = crate::workspace::metadata(".");
     let packages = metadata["packages"].as_array().unwrap();
     let licences: Vec<Value> = packages
         .iter()

@@ -148,7 +148,7 @@ fn cargo() -> Command {
 
 /// Cargo's answer for a workspace, for this machine's platform: then nothing is needed that a build
 /// did not fetch.
-fn metadata(workspace: &str) -> Value {
+pub(crate) fn metadata(workspace: &str) -> Value {
     let version = cargo().arg("-vV").output().expect("cargo runs");
     let version = String::from_utf8(version.stdout).expect("cargo speaks UTF-8");
     let host = version.lines().find_map(|line| line.strip_prefix("host: "));

@@ -18,6 +18,7 @@ use crate::arguments::ServeArguments;
 use crate::commands::open;
 use crate::commands::watch::Watch;
 use crate::failure::{Failure, chain};
+use crate::interrupts::Interrupts;
 use crate::settings::Settings;
 use crate::terminal::text::{safe_line, safe_text};
 
@@ -65,13 +66,13 @@ pub(crate) async fn serve(
 /// killed.
 fn park_on_signal(host: &Host, voice: &Arc<Voice>) -> Result<AbortOnDropHandle<()>, Failure> {
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut interrupts = Interrupts::listen()?;
     let (stopper, voice) = (host.stopper(), Arc::clone(voice));
     Ok(AbortOnDropHandle::new(tokio::spawn(async move {
         for first in [true, false] {
             let name = tokio::select! {
                 _ = terminate.recv() => "SIGTERM",
-                _ = interrupt.recv() => "SIGINT",
+                () = interrupts.next() => "SIGINT",
             };
             if !first {
                 std::process::exit(130);

@@ -101,67 +101,58 @@ pub(crate) async fn revoke(
     settings: &Settings,
     arguments: GrantArguments,
 ) -> Result<ExitCode, Failure> {
-    let (host, key, role) = granted(settings, "revoke", &arguments).await?;
-    let interface = arguments.capability;
-    let run = host.load(&key).await?;
-    if !run.revocable(&role, &interface).map_err(Failure::usage)? {
-        let message = format!("`{interface}` was taken from {role} in run {key} already");
-        return Err(Failure::usage(message));
-    }
-    let wish = Wish::Revoke {
-        role: role.clone(),
-        interface: interface.clone(),
-    };
-    have_folded(&host, &key, wish).await?;
-    match arguments.json {
-        true => println!(
-            "{}",
-            json!({"run": key.to_string(), "role": role, "revoked": interface})
-        ),
-        false => println!("{role} of run {key} has no grant of `{interface}` any more"),
-    }
-    Ok(ExitCode::SUCCESS)
+    change_grant(settings, &arguments, true).await
 }
 
 pub(crate) async fn grant(
     settings: &Settings,
     arguments: GrantArguments,
 ) -> Result<ExitCode, Failure> {
-    let (host, key, role) = granted(settings, "grant", &arguments).await?;
-    let interface = arguments.capability;
-    let run = host.load(&key).await?;
-    if run.revocable(&role, &interface).map_err(Failure::usage)? {
-        let message = format!("`{interface}` was not taken from {role} in run {key}");
-        return Err(Failure::usage(message));
-    }
-    let wish = Wish::Grant {
-        role: role.clone(),
-        interface: interface.clone(),
-    };
-    have_folded(&host, &key, wish).await?;
-    match arguments.json {
-        true => println!(
-            "{}",
-            json!({"run": key.to_string(), "role": role, "granted": interface})
-        ),
-        false => println!("{role} of run {key} has its grant of `{interface}` again"),
-    }
-    Ok(ExitCode::SUCCESS)
+    change_grant(settings, &arguments, false).await
 }
 
-/// The run and the use of a plugin that a grant is about.
-async fn granted(
+/// Takes a grant from a use of a plugin, or gives back what was taken.
+async fn change_grant(
     settings: &Settings,
-    command: &str,
     arguments: &GrantArguments,
-) -> Result<(Host, RunKey, String), Failure> {
+    takes: bool,
+) -> Result<ExitCode, Failure> {
+    let command = if takes { "revoke" } else { "grant" };
     let host = open::host(settings, command)?;
     let key = unfinished(&host, &arguments.run).await?;
     let role = match arguments.role.as_str() {
         role if role == "strategy" || role.contains(':') => role.to_owned(),
         agent => format!("agent:{agent}"),
     };
-    Ok((host, key, role))
+    let interface = arguments.capability.clone();
+    let run = host.load(&key).await?;
+    if run.revocable(&role, &interface).map_err(Failure::usage)? != takes {
+        return Err(Failure::usage(match takes {
+            true => format!("`{interface}` was taken from {role} in run {key} already"),
+            false => format!("`{interface}` was not taken from {role} in run {key}"),
+        }));
+    }
+    let wish = match takes {
+        true => Wish::Revoke {
+            role: role.clone(),
+            interface: interface.clone(),
+        },
+        false => Wish::Grant {
+            role: role.clone(),
+            interface: interface.clone(),
+        },
+    };
+    have_folded(&host, &key, wish).await?;
+    let done = if takes { "revoked" } else { "granted" };
+    match (arguments.json, takes) {
+        (true, _) => println!(
+            "{}",
+            json!({"run": key.to_string(), "role": role, done: interface})
+        ),
+        (false, true) => println!("{role} of run {key} has no grant of `{interface}` any more"),
+        (false, false) => println!("{role} of run {key} has its grant of `{interface}` again"),
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The run that was named, unless it has ended.

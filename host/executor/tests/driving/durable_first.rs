@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use menagerie_executor::{Assembled, ExecutorError, Nobody, Watcher};
+use menagerie_executor::{Assembled, ExecutorError, Host, Nobody, Watcher};
 use menagerie_journal::{CommitError, Error};
 use menagerie_orchestration::command::Call;
 use menagerie_orchestration::event::{Event, Recorded};
@@ -52,13 +52,17 @@ fn assert_durable_before(moments: &[Moment], happened: impl Fn(&Moment) -> bool,
     );
 }
 
+/// A host over that journal, one who listens to it, and what both note.
+fn listened(journal: Reluctant) -> (Host, Arc<Listener>, Arc<Mutex<Vec<Moment>>>) {
+    let moments = journal.moments.clone();
+    let listener = Arc::new(Listener(moments.clone()));
+    (host(Arc::new(journal)), listener, moments)
+}
+
 on_both_stores! {
     async fn no_call_starts_and_no_watcher_hears_before_the_commit_has_answered(store) {
-        let journal = Arc::new(Reluctant::new(store.process("one")).delaying(ms(500)));
-        let moments = journal.moments.clone();
-        let host = host(journal);
+        let (host, listener, moments) = listened(Reluctant::new(store.process("one")).delaying(ms(500)));
         let script = Script::sequence(echo);
-        let listener = Arc::new(Listener(moments.clone()));
         let (run, _) = begin_watched(&host, &flow(&["a", "b"]), &script, listener).await.unwrap();
         assert_eq!(run.status(), RunStatus::Completed);
         let called = |step: &str| Moment::Called(step.to_owned());
@@ -74,11 +78,8 @@ on_both_stores! {
     }
 
     async fn a_strategy_that_only_computes_is_one_commit_with_its_question_and_is_heard_of_after_it(store) {
-        let journal = Arc::new(Reluctant::new(store.process("one")).delaying(ms(500)));
-        let moments = journal.moments.clone();
-        let host = host(journal);
+        let (host, listener, moments) = listened(Reluctant::new(store.process("one")).delaying(ms(500)));
         let script = Script::sequence(echo).computing(true);
-        let listener = Arc::new(Listener(moments.clone()));
         let (run, _) = begin_watched(&host, &flow(&["a", "b"]), &script, listener).await.unwrap();
         assert_eq!(run.status(), RunStatus::Completed);
         let called = |step: &str| Moment::Called(step.to_owned());
@@ -94,11 +95,8 @@ on_both_stores! {
 
     /// A checkpoint stands for what lies before the decision, and is durable as such.
     async fn behind_a_checkpoint_a_strategy_is_asked_by_the_book(store) {
-        let journal = Arc::new(Reluctant::new(store.process("one")));
-        let moments = journal.moments.clone();
-        let host = host(journal);
+        let (host, listener, moments) = listened(Reluctant::new(store.process("one")));
         let script = Script::sequence(echo).computing(true);
-        let listener = Arc::new(Listener(moments.clone()));
         let mut flow = flow(&["a"]);
         flow.limits.checkpoints.after.insert("a".to_owned());
         begin_watched(&host, &flow, &script, listener).await.unwrap();
@@ -126,10 +124,7 @@ on_both_stores! {
                 () = script.until_called(1) => {}
             }
         }
-        let journal = Arc::new(Reluctant::new(store.process("goes on")));
-        let moments = journal.moments.clone();
-        let listener = Arc::new(Listener(moments.clone()));
-        let host = host(journal);
+        let (host, listener, moments) = listened(Reluctant::new(store.process("goes on")));
         host.resume_with(Arc::new(flow), script, &key(), listener).await.unwrap();
         let called = |step: &str| Moment::Called(step.to_owned());
         use Moment::{CommitBegan, Durable, Heard};
@@ -143,11 +138,8 @@ on_both_stores! {
 
     /// Calls that are made beside each other have tasks of their own, and need no loop to begin.
     async fn no_call_of_several_starts_before_the_commit_has_answered(store) {
-        let journal = Arc::new(Reluctant::new(store.process("one")).delaying(ms(500)));
-        let moments = journal.moments.clone();
-        let host = host(journal);
+        let (host, listener, moments) = listened(Reluctant::new(store.process("one")).delaying(ms(500)));
         let script = Script::parallel(echo);
-        let listener = Arc::new(Listener(moments.clone()));
         begin_watched(&host, &flow(&["a", "b"]), &script, listener).await.unwrap();
         let events = events(&host).await;
         let asked = place_of(&events, |event| matches!(event, Event::Decided { .. }));

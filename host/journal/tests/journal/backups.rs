@@ -172,6 +172,17 @@ fn entries(whole: &[u8]) -> Vec<&[u8]> {
         .collect()
 }
 
+/// An archive with its manifest, as a backup ends.
+fn closed_by(mut archive: tar::Builder<Vec<u8>>, manifest: &str) -> Vec<u8> {
+    let name = format!("manifest-{}.json", Digest::of(manifest.as_bytes()));
+    let mut header = tar::Header::new_gnu();
+    header.set_size(manifest.len() as u64);
+    archive
+        .append_data(&mut header, name, manifest.as_bytes())
+        .unwrap();
+    archive.into_inner().unwrap()
+}
+
 #[test]
 fn a_file_that_is_there_twice_is_refused_before_anything_is_restored() {
     let store = Sqlite::new();
@@ -194,14 +205,8 @@ fn a_file_that_is_there_twice_is_refused_before_anything_is_restored() {
     let entry = manifest["files"][0].clone();
     manifest["files"].as_array_mut().unwrap().push(entry);
     let text = manifest.to_string();
-    let mut archive = tar::Builder::new([database, database].concat());
-    let name = format!("manifest-{}.json", Digest::of(text.as_bytes()));
-    let mut header = tar::Header::new_gnu();
-    header.set_size(text.len() as u64);
-    archive
-        .append_data(&mut header, name, text.as_bytes())
-        .unwrap();
-    std::fs::write(&file, archive.into_inner().unwrap()).unwrap();
+    let archive = tar::Builder::new([database, database].concat());
+    std::fs::write(&file, closed_by(archive, &text)).unwrap();
     let error = check_backup(&file).unwrap_err();
     assert!(error.to_string().contains("twice"), "{error}");
 }
@@ -215,14 +220,8 @@ fn an_archive_without_a_database_is_no_backup() {
         "bytes": 0, "files": [],
     });
     let text = text.to_string();
-    let mut archive = tar::Builder::new(Vec::new());
-    let name = format!("manifest-{}.json", Digest::of(text.as_bytes()));
-    let mut header = tar::Header::new_gnu();
-    header.set_size(text.len() as u64);
-    archive
-        .append_data(&mut header, name, text.as_bytes())
-        .unwrap();
-    std::fs::write(&file, archive.into_inner().unwrap()).unwrap();
+    let archive = tar::Builder::new(Vec::new());
+    std::fs::write(&file, closed_by(archive, &text)).unwrap();
     let error = check_backup(&file).unwrap_err();
     assert!(matches!(error, Error::BadBackup { .. }), "{error}");
 }

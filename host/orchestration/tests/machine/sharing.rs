@@ -63,8 +63,8 @@ fn a_value_that_is_taken_away_leaves_its_version_behind() {
     story.is_told_again();
 }
 
-#[test]
-fn what_is_taken_away_makes_room_but_for_its_key() {
+/// A run that shares as many of the largest values as there is room for, `key-0000` and so on, and such a value.
+fn full() -> (Story, Value) {
     let mut story = racing();
     let most = json!("x".repeat(MOST_VALUE_BYTES - 2));
     let fits = MOST_BYTES / (MOST_VALUE_BYTES + 8);
@@ -72,8 +72,17 @@ fn what_is_taken_away_makes_room_but_for_its_key() {
         let key = format!("key-{number:04}");
         let ordinal = u32::try_from(number).unwrap();
         let set = story.change("one", ordinal, (&key, None), most.clone());
-        story.advance(&[set]);
+        assert_eq!(
+            story.advance(&[set]),
+            [format!("one set {key} to version 1")]
+        );
     }
+    (story, most)
+}
+
+#[test]
+fn what_is_taken_away_makes_room_but_for_its_key() {
+    let (mut story, most) = full();
     let more =
         |story: &Story, ordinal| story.change("one", ordinal, ("one-more", None), most.clone());
     let refused = more(&story, 100);
@@ -136,18 +145,7 @@ fn a_change_stands_though_its_step_fails() {
 
 #[test]
 fn what_a_run_shares_is_bounded_in_bytes() {
-    let mut story = racing();
-    let most = json!("x".repeat(MOST_VALUE_BYTES - 2));
-    let fits = MOST_BYTES / (MOST_VALUE_BYTES + 8);
-    for number in 0..fits {
-        let key = format!("key-{number:04}");
-        let ordinal = u32::try_from(number).unwrap();
-        let set = story.change("one", ordinal, (&key, None), most.clone());
-        assert_eq!(
-            story.advance(&[set]),
-            [format!("one set {key} to version 1")]
-        );
-    }
+    let (mut story, most) = full();
     let set = story.change("one", 100, ("one-more", None), most.clone());
     assert_eq!(story.advance(&[set]), ["one found no room for one-more"]);
     // What is replaced makes room.

@@ -36,6 +36,18 @@ struct State {
     gets: Mutex<u32>,
 }
 
+impl State {
+    /// Notes a change, which is asked for once.
+    fn made(&self, ordinal: u32) -> Result<(), String> {
+        let mut made = self.made.lock().unwrap();
+        if made.contains(&ordinal) {
+            return Err(format!("change {ordinal} is asked for twice"));
+        }
+        made.push(ordinal);
+        Ok(())
+    }
+}
+
 #[async_trait]
 impl SharedState for State {
     async fn get(&self, key: &str) -> Result<Option<SharedValue>, String> {
@@ -50,11 +62,7 @@ impl SharedState for State {
         expected: Option<u32>,
         value: &str,
     ) -> Result<SharedAnswer, String> {
-        let mut made = self.made.lock().unwrap();
-        if made.contains(&ordinal) {
-            return Err(format!("change {ordinal} is asked for twice"));
-        }
-        made.push(ordinal);
+        self.made(ordinal)?;
         let mut values = self.values.lock().unwrap();
         let found = values.get(key).cloned();
         let version = found.as_ref().map(|found| found.version);
@@ -68,11 +76,7 @@ impl SharedState for State {
     }
 
     async fn delete(&self, ordinal: u32, key: &str, expected: u32) -> Result<SharedAnswer, String> {
-        let mut made = self.made.lock().unwrap();
-        if made.contains(&ordinal) {
-            return Err(format!("change {ordinal} is asked for twice"));
-        }
-        made.push(ordinal);
+        self.made(ordinal)?;
         let mut values = self.values.lock().unwrap();
         let found = values.get(key).cloned();
         if found.as_ref().map(|found| found.version) != Some(expected) {
